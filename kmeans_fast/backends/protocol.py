@@ -1,0 +1,188 @@
+"""What every backend promises to the engine: the kernels, their shapes, dtypes and rules.
+
+A module is a backend (PEP 544 lets a module implement a Protocol). Kernels share these rules:
+
+- ``X`` and ``centers`` are C-contiguous and of one dtype, float32 or float64; centers are (k, d).
+- Labels are int32; squared distances, sums, mass and potentials are float64.
+- Outputs belong to the caller, come last, and cover the rows that the call names; inputs are never written.
+- A label is certified: it is what the decider (``decider.py``) would say. Ties go to the lower index.
+- The same bits for every ``n_threads``. No random numbers, no global state.
+
+Units. So that neither 1e300 nor 1e-300 is special, sums and squared distances are in powers of two that
+``Rows`` states: ``sums`` are sums of ``w * x / data_unit``, ``sq_dists`` are in ``data_unit**2``, and weights and
+mass are in ``weight_unit``. All of them are 1.0 on ordinary data (``data_unit`` always is for float32).
+
+Order. Rows are added up in groups (``group_borders``), groups in order; so no thread count can change a bit.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[np.generic]
+Floats = npt.NDArray[np.float64]
+Labels = npt.NDArray[np.int32]
+Indices = npt.NDArray[np.int64]
+
+KERNELS = (
+    "nearest",
+    "nearest_and_sum",
+    "sum_by_label",
+    "two_nearest",
+    "candidate_potentials",
+    "lower_sq_dists",
+    "label_sq_dists",
+    "distances",
+)
+
+GROUP_ALIGNMENT = 64
+"""Groups begin on multiples of this many rows, so that a tile of a kernel never spans two groups."""
+
+MAX_GROUPS = 64
+
+LANES = 8
+"""Strided partial sums of ``strided_sum``."""
+
+SUM_BLOCK = 512
+"""Values that ``ordered_sum`` adds up before it goes on to the next block."""
+
+
+def group_borders(n: int, k: int) -> Indices:
+    """Borders of the groups in which the rows of an (n, d) array are summed for k centers.
+
+    At most 64 groups, and few enough that each has about four rows a center; group g holds the rows
+    ``borders[g]:borders[g + 1]``. It depends on n and k alone.
+
+    >>> group_borders(1000, 100).tolist()
+    [0, 512, 1000]
+    """
+    n_tiles = -(-n // GROUP_ALIGNMENT)
+    n_groups = max(1, min(MAX_GROUPS, n // (4 * k), n_tiles))
+    borders = np.arange(n_groups + 1, dtype=np.int64) * n_tiles // n_groups * GROUP_ALIGNMENT
+    return np.minimum(borders, n)
+
+
+def strided_sum(terms: Floats) -> Floats:
+    """Sum over the last axis: eight strided partial sums, each added in order, then joined in one fixed order."""
+    *lead, length = terms.shape
+    n_whole = length // LANES
+    # A reduction over an axis that is not the last adds in order (no pairwise summation).
+    p = np.add.reduce(terms[..., : n_whole * LANES].reshape(*lead, n_whole, LANES), axis=-2)
+    p[..., : length - n_whole * LANES] += terms[..., n_whole * LANES :]
+    return ((p[..., 0] + p[..., 4]) + (p[..., 2] + p[..., 6])) + ((p[..., 1] + p[..., 5]) + (p[..., 3] + p[..., 7]))
+
+
+def ordered_sum(terms: Floats) -> float:
+    """Sum of terms (n,): ``strided_sum`` of each block of 512, blocks in order."""
+    n_whole = len(terms) // SUM_BLOCK * SUM_BLOCK
+    blocks = strided_sum(terms[:n_whole].reshape(-1, SUM_BLOCK)).tolist()
+    if n_whole < len(terms):
+        blocks.append(float(strided_sum(terms[n_whole:])))
+    total = 0.0
+    for block in blocks:
+        total += block
+    return total
+
+
+class Rows(Protocol):
+    """The data, and everything that a backend derives from them once."""
+
+    X: Array
+    """(n, d), as given."""
+    weights: Floats | None
+    """(n,) in units of ``weight_unit``, the largest in [0.5, 1); None means that all are one."""
+    n: int
+    d: int
+    data_unit: float
+    """A power of two; 1.0 unless max|X| is beyond 2**-480 ... 2**480."""
+    weight_unit: float
+    """A power of two; the caller's weights were ``weights * weight_unit``."""
+
+    def release(self) -> None:
+        """Free the working copies; kernels still work, only slower."""
+
+
+class Backend(Protocol):
+    """A set of kernels. m is the number of rows in the slice ``start:stop``, k the number of centers."""
+
+    name: str
+    isa: str
+    """The instruction set in use; 'numpy' for backends without one."""
+
+    def prepare(
+        self, X: Array, weights: Floats | None = None, *, copy_budget: float = 0.0, n_threads: int = 1
+    ) -> Rows:
+        """Rows over X (n, d) and the caller's finite, non-negative weights (n,), not all zero.
+
+        Working copies take at most ``copy_budget`` times the bytes of X; 0 allows none.
+        """
+
+    def nearest(
+        self, rows: Rows, start: int, stop: int, centers: Array, labels: Labels, *, n_threads: int = 1
+    ) -> int:
+        """Write the nearest center of each row to labels (m,); return how many labels changed."""
+
+    def nearest_and_sum(
+        self,
+        rows: Rows,
+        borders: Indices,
+        centers: Array,
+        labels: Labels,
+        sums: Floats,
+        mass: Floats,
+        *,
+        n_threads: int = 1,
+    ) -> int:
+        """``nearest`` and ``sum_by_label`` in one pass over the rows ``borders[0]:borders[-1]``."""
+
+    def sum_by_label(
+        self, rows: Rows, borders: Indices, labels: Labels, sums: Floats, mass: Floats, *, n_threads: int = 1
+    ) -> None:
+        """Add each group's weighted sums (k, d) and mass (k,) by label to ``sums`` and ``mass``, groups in order.
+
+        Inside a group, rows are added in order; ``labels`` (m,) covers ``borders[0]:borders[-1]``.
+        """
+
+    def two_nearest(
+        self,
+        rows: Rows,
+        chosen: Indices,
+        centers: Array,
+        labels: Labels,
+        upper: npt.NDArray[np.float32],
+        lower: npt.NDArray[np.float32],
+        *,
+        n_threads: int = 1,
+    ) -> int:
+        """Update labels, upper, lower (n,) at the rows ``chosen`` (increasing); return how many labels changed.
+
+        ``upper`` is at least the distance to the row's center and ``lower`` at most that to every other
+        one (inf if k is 1); Euclidean, in ``data_unit``, rounded outward to float32.
+        """
+
+    def candidate_potentials(
+        self, rows: Rows, sq_dists: Floats, candidates: Array, potentials: Floats, *, n_threads: int = 1
+    ) -> None:
+        """Write ``sum_i w_i min(sq_dists_i, ||x_i - candidate||^2)`` for each candidate (m, d) to potentials (m,).
+
+        Each is the ``ordered_sum`` of its n terms.
+        """
+
+    def lower_sq_dists(self, rows: Rows, center: Array, sq_dists: Floats, *, n_threads: int = 1) -> None:
+        """Lower sq_dists (n,) to the squared distances to center (d,) where those are less."""
+
+    def label_sq_dists(
+        self, rows: Rows, start: int, stop: int, centers: Array, labels: Labels, sq_dists: Floats, *, n_threads: int = 1
+    ) -> None:
+        """Write each row's squared distance to the center that labels (m,) names to sq_dists (m,): the decider's value."""
+
+    def distances(
+        self, rows: Rows, start: int, stop: int, centers: Array, out: Array, *, n_threads: int = 1
+    ) -> None:
+        """Write Euclidean distances to out (m, k), of X's dtype, in X's own unit.
+
+        From the norm identity, and directly where that would cancel: relative error at most 4 (d + 4) u.
+        """

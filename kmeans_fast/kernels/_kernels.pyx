@@ -1,0 +1,214 @@
+"""Instruction sets, memory, rows and centers: what every kernel module builds on."""
+
+from libc.stddef cimport size_t
+
+from ._parallel cimport run_units, threads_for
+from ._types cimport real_t
+
+cdef extern from "c/kernels.h" nogil:
+    int kf_n_isas()
+    const char* kf_isa_name(int index)
+    int kf_isa_available(int index)
+    const kf_isa* kf_isa_at(int index)
+
+cdef extern from "c/memory.h" nogil:
+    void* kf_allocate(size_t n_bytes)
+    void kf_free(void* memory)
+
+cdef extern from "c/threads.h" nogil:
+    int kf_max_threads()
+    int kf_has_openmp()
+
+cdef extern from *:
+    """
+    #ifndef KMEANS_FAST_PROFILE
+    #define KMEANS_FAST_PROFILE "release"
+    #endif
+    """
+    const char* KMEANS_FAST_PROFILE
+
+
+def isas():
+    """Names of all instruction sets, best first."""
+    return [kf_isa_name(i).decode() for i in range(kf_n_isas())]
+
+
+def isas_available():
+    """Names of those that this machine can run, best first."""
+    return [kf_isa_name(i).decode() for i in range(kf_n_isas()) if kf_isa_available(i)]
+
+
+def max_threads():
+    """OpenMP's limit on threads at this moment; 1 in a build without OpenMP."""
+    return kf_max_threads()
+
+
+def has_openmp():
+    """Whether this build can use more than one thread."""
+    return kf_has_openmp() != 0
+
+
+def build_profile():
+    """'release', 'checked' or 'traced'."""
+    return KMEANS_FAST_PROFILE.decode()
+
+
+cdef class Arena:
+    def __dealloc__(self):
+        kf_free(self.memory)
+
+
+cdef Arena allocate(size_t n_bytes):
+    cdef Arena arena = Arena()
+    arena.memory = <char*>kf_allocate(n_bytes)
+    if arena.memory == NULL:
+        raise MemoryError(f"no memory for {n_bytes} bytes of working copies; copy_budget=0 needs least.")
+    arena.n_bytes = n_bytes
+    return arena
+
+
+cdef const kf_isa* find_isa(str isa) except NULL:
+    cdef int i
+    for i in range(kf_n_isas()):
+        if kf_isa_name(i).decode() == isa and kf_isa_available(i):
+            return kf_isa_at(i)
+    raise ValueError(f"isa={isa!r} is not available here; use one of {isas_available()}.")
+
+
+cdef struct tiles_job:
+    const kf_rows* rows
+    const kf_table* table
+    char* tiles
+    Py_ssize_t tiles_of_unit, n_tiles
+
+
+cdef Py_ssize_t pack_unit(void* job, Py_ssize_t unit, int thread) noexcept nogil:
+    cdef tiles_job* j = <tiles_job*>job
+    cdef Py_ssize_t first = unit * j.tiles_of_unit
+    cdef Py_ssize_t stop = min(first + j.tiles_of_unit, j.n_tiles)
+    j.table.pack_tiles(j.rows, first, stop - first, j.tiles)
+    return 0
+
+
+cdef class Rows:
+    @property
+    def n(self):
+        return self.c.n
+
+    @property
+    def d(self):
+        return self.c.d
+
+    @property
+    def data_unit(self):
+        return self.c.data_unit
+
+    @property
+    def n_copied_bytes(self):
+        """Bytes of working copies at this moment."""
+        return 0 if self._tiles is None else self._tiles.n_bytes
+
+    def release(self):
+        """Free the working copies; kernels still work, only slower."""
+        self.c.tiles = NULL
+        self._tiles = None
+
+
+def prepare(
+    const real_t[:, ::1] X, const real_t[::1] scaled_origin, const double[::1] weights, *,
+    str isa, double scale, double data_unit, double weight_unit, double copy_budget, int n_threads,
+):
+    """Rows over X; the conditioning is the caller's, the working copies are made here."""
+    cdef const kf_isa* found = find_isa(isa)
+    cdef Rows rows = Rows()
+    cdef tiles_job job
+    cdef size_t n_bytes
+    if X.shape[0] == 0 or X.shape[1] == 0:
+        raise ValueError(f"X has shape ({X.shape[0]}, {X.shape[1]}); it needs a row and a column.")
+    rows.table = &found.f32 if sizeof(real_t) == sizeof(float) else &found.f64
+    rows.X, rows.weights, rows._origin = X.base, None, scaled_origin.base
+    rows.c.x = &X[0, 0]
+    rows.c.n, rows.c.d = X.shape[0], X.shape[1]
+    rows.c.origin = &scaled_origin[0]
+    rows.c.scale, rows.c.data_unit, rows.weight_unit = scale, data_unit, weight_unit
+    rows.c.weights = NULL
+    rows.c.tiles = NULL
+    if weights is not None:
+        rows.weights = weights.base
+        rows.c.weights = &weights[0]
+    n_bytes = rows.table.tiles_bytes(rows.c.n, rows.c.d)
+    if <double>n_bytes <= copy_budget * <double>(X.shape[0] * X.shape[1] * <Py_ssize_t>sizeof(real_t)):
+        rows._tiles = allocate(n_bytes)
+        job.rows, job.table, job.tiles = &rows.c, rows.table, rows._tiles.memory
+        job.n_tiles = (rows.c.n + rows.table.tile_rows - 1) // rows.table.tile_rows
+        job.tiles_of_unit = 64
+        with nogil:
+            run_units(
+                pack_unit, &job, (job.n_tiles + job.tiles_of_unit - 1) // job.tiles_of_unit,
+                threads_for(<double>rows.c.n * rows.c.d, n_threads),
+            )
+        rows.c.tiles = rows._tiles.memory
+    return rows
+
+
+cdef int check_slice(Rows rows, Py_ssize_t start, Py_ssize_t stop, Py_ssize_t n_given) except -1:
+    if not 0 <= start <= stop <= rows.c.n or stop - start != n_given:
+        raise ValueError(f"slice {start}:{stop} of {rows.c.n} rows with outputs for {n_given}.")
+    return 0
+
+
+cdef int check_centers(Rows rows, Py_ssize_t k, Py_ssize_t d, int itemsize) except -1:
+    if d != rows.c.d or itemsize != rows.table.itemsize or k < 1:
+        raise ValueError(f"centers ({k}, {d}) of {itemsize} bytes an item do not fit rows of {rows.c.d} features.")
+    return 0
+
+
+cdef struct centers_job:
+    const kf_rows* rows
+    kf_centers* centers
+    const kf_table* table
+
+
+cdef Py_ssize_t centers_unit(void* job, Py_ssize_t unit, int thread) noexcept nogil:
+    cdef centers_job* j = <centers_job*>job
+    j.table.pack_part(j.rows, j.centers, unit)
+    return 0
+
+
+cdef class Centers:
+    pass
+
+
+cdef Centers pack_centers(Rows rows, const void* c, Py_ssize_t k, kf_shape shape, int n_threads):
+    cdef Centers centers = Centers()
+    cdef centers_job job
+    centers.c.c, centers.c.k, centers.c.d, centers.c.shape = c, k, rows.c.d, shape
+    centers._arena = allocate(rows.table.centers_plan(&centers.c, NULL))
+    rows.table.centers_plan(&centers.c, centers._arena.memory)
+    job.rows, job.centers, job.table = &rows.c, &centers.c, rows.table
+    with nogil:
+        run_units(
+            centers_unit, &job, rows.table.centers_parts(&centers.c),
+            threads_for(3.0 * <double>k * rows.c.d, n_threads),
+        )
+        rows.table.bind_bound(&rows.c, &centers.c)
+    return centers
+
+
+cdef class Scratch:
+    pass
+
+
+cdef Scratch scratch_for(Rows rows, Centers centers, bint with_gaps, int n_threads):
+    cdef Scratch scratch = Scratch()
+    cdef kf_scratch plan
+    cdef size_t n_bytes = rows.table.scratch_plan(&rows.c, &centers.c, with_gaps, &plan, NULL)
+    cdef int thread
+    scratch._list = allocate(n_threads * sizeof(kf_scratch))
+    scratch._arena = allocate(n_threads * n_bytes)
+    scratch.threads = <kf_scratch*>scratch._list.memory
+    for thread in range(n_threads):
+        rows.table.scratch_plan(
+            &rows.c, &centers.c, with_gaps, &scratch.threads[thread], scratch._arena.memory + thread * n_bytes
+        )
+    return scratch

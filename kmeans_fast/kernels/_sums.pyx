@@ -1,0 +1,93 @@
+"""Sums of rows by label: each group of rows in a buffer of its own, then the groups in order."""
+
+from libc.stdint cimport int64_t
+from libc.string cimport memset
+
+from ._kernels cimport Arena, Rows, allocate, check_centers, check_slice, kf_rows, kf_table
+from ._parallel cimport run_units, threads_for
+from ._types cimport label_t
+
+cdef enum:
+    FEATURES_OF_UNIT = 64
+    ENTRIES_OF_UNIT = 8192      # of sums; a unit adds them up over all groups
+
+
+cdef Py_ssize_t buffer_length(const sums_job* job) noexcept nogil:
+    return job.k * (job.rows.d + 1)
+
+
+cdef Py_ssize_t sum_unit(void* job, Py_ssize_t unit, int thread) noexcept nogil:
+    """Some features of one group."""
+    cdef sums_job* j = <sums_job*>job
+    cdef Py_ssize_t group = unit % j.n_groups, first_d = unit // j.n_groups * FEATURES_OF_UNIT, center
+    cdef Py_ssize_t n_d = min(<Py_ssize_t>FEATURES_OF_UNIT, j.rows.d - first_d)
+    cdef double* sums = j.buffers + group * buffer_length(j)
+    cdef double* mass = sums + j.k * j.rows.d
+    for center in range(j.k):
+        memset(sums + center * j.rows.d + first_d, 0, n_d * sizeof(double))
+    if first_d == 0:
+        memset(mass, 0, j.k * sizeof(double))
+    j.table.sum_by_label(
+        j.rows, j.borders[group], j.borders[group + 1] - j.borders[group], first_d, n_d,
+        j.labels + (j.borders[group] - j.borders[0]), sums, mass if first_d == 0 else NULL,
+    )
+    return 0
+
+
+cdef Py_ssize_t join_unit(void* job, Py_ssize_t unit, int thread) noexcept nogil:
+    """Add the groups in order, for some entries of sums and mass."""
+    cdef sums_job* j = <sums_job*>job
+    cdef Py_ssize_t n_sums = j.k * j.rows.d, length = buffer_length(j)
+    cdef Py_ssize_t first = unit * ENTRIES_OF_UNIT, stop = min(first + ENTRIES_OF_UNIT, length), group, i
+    cdef Py_ssize_t stop_of_sums = min(stop, n_sums), first_of_mass = max(first, n_sums)
+    cdef const double* buffer
+    for group in range(j.n_groups):
+        buffer = j.buffers + group * length
+        for i in range(first, stop_of_sums):
+            j.sums[i] += buffer[i]
+        for i in range(first_of_mass, stop):
+            j.mass[i - n_sums] += buffer[i]
+    return 0
+
+
+cdef void sum_groups(sums_job* job, int n_threads) noexcept nogil:
+    cdef Py_ssize_t n_parts = (job.rows.d + FEATURES_OF_UNIT - 1) // FEATURES_OF_UNIT
+    run_units(sum_unit, job, job.n_groups * n_parts, n_threads)
+
+
+cdef void join_groups(sums_job* job, int n_threads) noexcept nogil:
+    cdef Py_ssize_t length = buffer_length(job), n_units = (length + ENTRIES_OF_UNIT - 1) // ENTRIES_OF_UNIT
+    run_units(join_unit, job, n_units, threads_for(<double>length * job.n_groups, n_threads))
+
+
+cdef Arena begin_sums(
+    sums_job* job, Rows rows, const int64_t[::1] borders, label_t[::1] labels, double[:, ::1] sums, double[::1] mass
+):
+    cdef Arena buffers
+    cdef Py_ssize_t group
+    job.n_groups = borders.shape[0] - 1
+    if job.n_groups < 1 or sums.shape[0] != mass.shape[0]:
+        raise ValueError(f"{job.n_groups} groups, sums of {sums.shape[0]} centers and mass of {mass.shape[0]}.")
+    for group in range(job.n_groups):
+        check_slice(rows, borders[group], borders[group + 1], borders[group + 1] - borders[group])
+    check_slice(rows, borders[0], borders[job.n_groups], labels.shape[0])
+    check_centers(rows, sums.shape[0], sums.shape[1], rows.table.itemsize)
+    job.rows, job.table, job.k = &rows.c, rows.table, sums.shape[0]
+    job.borders = &borders[0]
+    job.labels = &labels[0] if labels.shape[0] > 0 else NULL
+    job.sums, job.mass = &sums[0, 0], &mass[0]
+    buffers = allocate(job.n_groups * buffer_length(job) * sizeof(double))
+    job.buffers = <double*>buffers.memory
+    return buffers
+
+
+def sum_by_label(
+    Rows rows, const int64_t[::1] borders, label_t[::1] labels, double[:, ::1] sums, double[::1] mass, *, int n_threads=1
+):
+    """As in backends/protocol.py."""
+    cdef sums_job job
+    cdef Arena buffers = begin_sums(&job, rows, borders, labels, sums, mass)
+    n_threads = threads_for(<double>labels.shape[0] * rows.c.d, n_threads)
+    with nogil:
+        sum_groups(&job, n_threads)
+        join_groups(&job, n_threads)

@@ -1,0 +1,178 @@
+/* The assignment of a block of rows: score, certify, and settle what the scores leave open. */
+
+static void FN(score_points)(const kf_rows *rows, const kf_centers *centers, ptrdiff_t n_rows, kf_scratch *s)
+{
+    ptrdiff_t d = rows->d;
+    const REAL *groups = (const REAL *)centers->groups, *half_norms = (const REAL *)centers->half_norms;
+    FN(tile_scorer) score = FN(TILE_SCORERS)[centers->width];
+    for (ptrdiff_t first = 0; first < n_rows; first += TILE_ROWS) {
+        const REAL *tile = (const REAL *)s->block;
+        REAL *norms = (REAL *)s->norms + first;
+        int n_here = (int)MIN_OF(TILE_ROWS, n_rows - first);
+        ptrdiff_t row_of_first = s->chosen[first];
+        int is_run = s->chosen[first + n_here - 1] - row_of_first == n_here - 1;
+        if (rows->tiles != NULL && is_run && row_of_first % TILE_ROWS == 0) {
+            tile = (const REAL *)rows->tiles + row_of_first * (d + 1);
+            memcpy(norms, tile + d * TILE_ROWS, TILE_ROWS * sizeof(REAL));
+        } else {
+            const REAL *row[TILE_ROWS];
+            for (int i = 0; i < n_here; i++)
+                row[i] = (const REAL *)rows->x + s->chosen[first + i] * d;
+            FN(pack_tile)(rows, row, n_here, (REAL *)s->block, norms);
+        }
+        score(tile, groups, half_norms, d, centers->n_groups, (REAL *)s->best + first, (REAL *)s->second + first,
+              (INT *)s->index + first);
+    }
+}
+
+static void FN(score_centers)(const kf_rows *rows, const kf_centers *centers, ptrdiff_t n_rows, kf_scratch *s)
+{
+    ptrdiff_t d = rows->d;
+    FN(pack_block)(rows, s->chosen, n_rows, (REAL *)s->block, (REAL *)s->norms);
+    FN(begin_lanes)(n_rows, (REAL *)s->lane_state);
+    for (ptrdiff_t p = 0; p < centers->n_groups; p++)
+        FN(score_panel)((const REAL *)s->block, n_rows, (const REAL *)centers->groups + p * d * PANEL_WIDTH,
+                        (const REAL *)centers->half_norms + p * PANEL_WIDTH, d, (INT)(p * PANEL_WIDTH), (REAL *)s->lane_state);
+    FN(join_lane_states)(n_rows, (const REAL *)s->lane_state, (REAL *)s->best, (REAL *)s->second, (INT *)s->index);
+}
+
+/* Rows whose best two scores are too close to call go to doubtful; returns how many. */
+static ptrdiff_t FN(certify)(const kf_bound *bound, ptrdiff_t n_rows, const kf_rows *rows, kf_scratch *s)
+{
+    const REAL *norms = (const REAL *)s->norms, *best = (const REAL *)s->best, *second = (const REAL *)s->second;
+    const INT *index = (const INT *)s->index;
+    REAL a0 = (REAL)bound->a[0], a1 = (REAL)bound->a[1], a2 = (REAL)bound->a[2];
+    ptrdiff_t n_doubtful = 0;
+    for (ptrdiff_t i = 0; i < n_rows; i++) {
+        REAL limit = a0 + norms[i] * (a1 + norms[i] * a2);
+        s->found[i] = (int32_t)index[i];
+        s->doubtful[n_doubtful] = i;
+        n_doubtful += !(second[i] - best[i] > limit);
+    }
+    if (s->gaps != NULL) {
+        double unit = rows->scale * rows->data_unit;
+        for (ptrdiff_t i = 0; i < n_rows; i++) {
+            REAL limit = a0 + norms[i] * (a1 + norms[i] * a2);
+            s->gaps[i] = 2 * ((double)second[i] - (double)best[i] - (double)limit) / unit / unit;
+        }
+    }
+    return n_doubtful;
+}
+
+static void FN(decide_rows)(const kf_rows *rows, const kf_centers *centers, const ptrdiff_t *which, ptrdiff_t n, kf_scratch *s)
+{
+    for (ptrdiff_t m = 0; m < n; m++) {
+        ptrdiff_t i = which[m];
+        const REAL *x = (const REAL *)rows->x + s->chosen[i] * rows->d;
+        FN(widen)(x, rows->d, centers->padded_d, rows->data_unit, s->row64);
+        FN(decision) found = FN(decide)(rows, centers, x, s->row64);
+        s->found[i] = (int32_t)found.index;
+        if (s->gaps != NULL) {
+            double slack = 2 * (double)(rows->d + 4) * 0x1p-53;
+            s->gaps[i] = found.second * (1 - slack) - found.best * (1 + slack);
+        }
+    }
+}
+
+#if REAL_IS_FLOAT
+/* The float64 identity for what float32 can't certify; what it leaves open goes to the decider. */
+static void FN(settle_in_float64)(const kf_rows *rows, const kf_centers *centers, ptrdiff_t n_doubtful, kf_scratch *s)
+{
+    double unit = rows->scale * rows->data_unit;
+    const double *a = centers->bound64.a;
+    ptrdiff_t n_left = 0;
+    for (ptrdiff_t first = 0; first < n_doubtful; first += POINTS_OF_TILE_f64) {
+        const REAL *row[POINTS_OF_TILE_f64];
+        int n_here = (int)MIN_OF(POINTS_OF_TILE_f64, n_doubtful - first);
+        for (int m = 0; m < n_here; m++)
+            row[m] = (const REAL *)rows->x + s->chosen[s->doubtful[first + m]] * rows->d;
+        FN(pack_tile64)(rows, row, n_here, s->tile64, s->norms64);
+        TILE_SCORERS_f64[centers->width64](s->tile64, centers->groups64, centers->half_norms64, rows->d,
+                                           centers->n_groups64, s->best64, s->second64, s->index64);
+        for (int m = 0; m < n_here; m++) {
+            ptrdiff_t i = s->doubtful[first + m];
+            double r = s->norms64[m], gap = s->second64[m] - s->best64[m] - (a[0] + r * (a[1] + r * a[2]));
+            s->found[i] = (int32_t)s->index64[m];
+            if (s->gaps != NULL)
+                s->gaps[i] = 2 * gap / unit / unit;
+            s->doubtful[n_left] = i;
+            n_left += !(gap > 0);
+        }
+    }
+    FN(decide_rows)(rows, centers, s->doubtful, n_left, s);
+}
+#endif
+
+/* Labels of the rows s->chosen[0, n_rows), to s->found; lower bounds of second - best to s->gaps if there are any. */
+static void FN(settle_block)(const kf_rows *rows, const kf_centers *centers, ptrdiff_t n_rows, kf_scratch *s)
+{
+    ptrdiff_t n_doubtful;
+    if (centers->shape == KF_DECIDE_ONLY) {
+        for (ptrdiff_t i = 0; i < n_rows; i++)
+            s->doubtful[i] = i;
+        FN(decide_rows)(rows, centers, s->doubtful, n_rows, s);
+        return;
+    }
+    if (centers->shape == KF_LANES_ARE_POINTS)
+        FN(score_points)(rows, centers, n_rows, s);
+    else
+        FN(score_centers)(rows, centers, n_rows, s);
+    n_doubtful = FN(certify)(&centers->bound, n_rows, rows, s);
+#if REAL_IS_FLOAT
+    if (n_doubtful > FN(FEW_DOUBTFUL) && centers->width64 > 0) {
+        FN(settle_in_float64)(rows, centers, n_doubtful, s);
+        return;
+    }
+#endif
+    FN(decide_rows)(rows, centers, s->doubtful, n_doubtful, s);
+}
+
+static ptrdiff_t FN(nearest)(const kf_rows *rows, const kf_centers *centers, ptrdiff_t first, ptrdiff_t n_rows, kf_scratch *s,
+                             int32_t *labels)
+{
+    ptrdiff_t n_changed = 0;
+    for (ptrdiff_t done = 0; done < n_rows; done += s->block_rows) {
+        ptrdiff_t n_here = MIN_OF(s->block_rows, n_rows - done);
+        for (ptrdiff_t i = 0; i < n_here; i++)
+            s->chosen[i] = first + done + i;
+        FN(settle_block)(rows, centers, n_here, s);
+        for (ptrdiff_t i = 0; i < n_here; i++) {
+            n_changed += labels[done + i] != s->found[i];
+            labels[done + i] = s->found[i];
+        }
+    }
+    return n_changed;
+}
+
+static float FN(float_down)(double value)
+{
+    float rounded = (float)value;
+    return (double)rounded <= value ? rounded : nextafterf(rounded, -INFINITY);
+}
+
+/* labels, upper and lower are indexed by row; bounds are Euclidean, in data_unit, rounded outward. */
+static ptrdiff_t FN(two_nearest)(const kf_rows *rows, const kf_centers *centers, const int64_t *chosen, ptrdiff_t n_chosen,
+                                 kf_scratch *s, int32_t *labels, float *upper, float *lower)
+{
+    double slack = 2 * (double)(rows->d + 4) * 0x1p-53;
+    ptrdiff_t n_changed = 0;
+    for (ptrdiff_t done = 0; done < n_chosen; done += s->block_rows) {
+        ptrdiff_t n_here = MIN_OF(s->block_rows, n_chosen - done);
+        for (ptrdiff_t i = 0; i < n_here; i++)
+            s->chosen[i] = (ptrdiff_t)chosen[done + i];
+        FN(settle_block)(rows, centers, n_here, s);
+        for (ptrdiff_t i = 0; i < n_here; i++) {
+            ptrdiff_t at = s->chosen[i];
+            const REAL *x = (const REAL *)rows->x + at * rows->d;
+            FN(widen)(x, rows->d, centers->padded_d, rows->data_unit, s->row64);
+            double found = sq_dist(s->row64, centers->direct + s->found[i] * centers->padded_d, rows->d, centers->padded_d);
+            double beyond = found * (1 - slack) + MAX_OF(s->gaps[i], 0.0);
+            n_changed += labels[at] != s->found[i];
+            labels[at] = s->found[i];
+            int is_known = is_safe(found);
+            upper[at] = is_known ? -FN(float_down)(-sqrt(found * (1 + slack)) * (1 + 0x1p-50)) : INFINITY;
+            lower[at] = centers->k == 1 ? INFINITY : is_known ? FN(float_down)(sqrt(beyond) * (1 - 0x1p-50)) : 0.0f;
+        }
+    }
+    return n_changed;
+}

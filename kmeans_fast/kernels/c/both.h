@@ -1,0 +1,52 @@
+/* The whole of one instruction set: all bodies for double and float, and the table of them.
+ *
+ * The includer sets ISA, VEC_BYTES (0: no vectors), and the tiles in vectors, so that they are the same for float
+ * and double: POINT_VECTORS x POINT_CENTERS where lanes are points, BLOCK_TILE_ROWS x PANEL_VECTORS where they are
+ * centers.
+ */
+#include "kernels.h"
+
+#define SUFFIX f64
+#define REAL double
+#define INT_OF_REAL int64_t
+#define REAL_IS_FLOAT 0
+#define ROUNDOFF 0x1p-53
+#define SMALLEST DBL_MIN
+#define LARGEST DBL_MAX
+#define LEAST_SCALED 0x1p-900
+#define SQRT sqrt
+#include "real.h"
+#undef SUFFIX
+#undef REAL
+#undef INT_OF_REAL
+#undef REAL_IS_FLOAT
+#undef ROUNDOFF
+#undef SMALLEST
+#undef LARGEST
+#undef LEAST_SCALED
+#undef SQRT
+
+#define SUFFIX f32
+#define REAL float
+#define INT_OF_REAL int32_t
+#define REAL_IS_FLOAT 1
+#define ROUNDOFF 0x1p-24f
+#define SMALLEST FLT_MIN
+#define LARGEST FLT_MAX
+#define LEAST_SCALED 0x1p-96f
+#define SQRT sqrtf
+#include "real.h"
+
+#define TABLE(suffix, type)                                                                                            \
+    {                                                                                                                  \
+        .isa = ISA_NAME, .itemsize = sizeof(type), .tile_rows = POINTS_OF_TILE_##suffix,                                    \
+        .tiles_bytes = tiles_bytes_##suffix, .pack_tiles = pack_tiles_##suffix,                                        \
+        .choose_shape = choose_shape_##suffix, .centers_plan = centers_plan_##suffix,                                  \
+        .centers_parts = centers_parts_##suffix, .pack_part = pack_part_##suffix, .bind_bound = bind_bound_##suffix,   \
+        .scratch_plan = scratch_plan_##suffix, .nearest = nearest_##suffix, .two_nearest = two_nearest_##suffix,       \
+        .sum_by_label = sum_by_label_##suffix, .label_sq_dists = label_sq_dists_##suffix,                              \
+        .lower_sq_dists = lower_sq_dists_##suffix, .potentials = potentials_##suffix,                                  \
+        .distances = distances_##suffix,                                                                               \
+    }
+
+static const kf_isa THIS_ISA = {ISA_NAME, TABLE(f32, float), TABLE(f64, double)};

@@ -1,0 +1,162 @@
+/* Where the working copies of centers and the scratch memory of a thread lie, and how far scores can be trusted. */
+
+enum {
+    FN(ROWS_AT_LEAST) = 64,       /* a block of lanes = centers: enough rows to use a panel from the cache again */
+    FN(BLOCK_BYTES) = 512 * 1024, /* and few enough that rows stay in a quarter of a 2 MB cache */
+    FN(ROWS_AT_MOST) = 512,
+    FN(FEW_DOUBTFUL) = TILE_ROWS / 4, /* fewer rows than this go to the decider rather than to a nearly empty tile */
+    FN(SHORT_CALL) = 4                /* rows for which packing k centers does not pay */
+};
+/* A tile of lanes = points has to stay in the cache while all centers pass by. */
+enum { FN(LONGEST_POINT) = 8192 };
+
+/* With tiles at hand, or with few centers, lanes = points wastes nothing; else rows are read as they lie. */
+static kf_shape FN(choose_shape)(const kf_rows *rows, ptrdiff_t n_rows, ptrdiff_t k)
+{
+    if (n_rows <= FN(SHORT_CALL))
+        return KF_DECIDE_ONLY;
+    if (rows->d > FN(LONGEST_POINT))
+        return KF_LANES_ARE_CENTERS;
+    if (rows->tiles != NULL || k <= PANEL_WIDTH || rows->d <= 16)
+        return KF_LANES_ARE_POINTS;
+    return KF_LANES_ARE_CENTERS;
+}
+
+/* Groups as equal as possible, so that padding is least. */
+static int FN(group_width)(ptrdiff_t k)
+{
+    ptrdiff_t n_groups = (k + POINT_CENTERS - 1) / POINT_CENTERS;
+    return (int)((k + n_groups - 1) / n_groups);
+}
+
+#define TAKE(type, count)                                                                                              \
+    (type *)(arena == NULL ? NULL : arena + offset);                                                                   \
+    offset += ((size_t)(count) * sizeof(type) + KF_CACHE_LINE - 1) / KF_CACHE_LINE * KF_CACHE_LINE
+
+/* Lays out the working copies of k centers; returns their bytes. c, k, d and shape must be set. */
+static size_t FN(centers_plan)(kf_centers *centers, char *arena)
+{
+    size_t offset = 0;
+    ptrdiff_t k = centers->k, d = centers->d;
+    int is_points = centers->shape == KF_LANES_ARE_POINTS;
+    centers->padded_d = (d + KF_LANES - 1) / KF_LANES * KF_LANES;
+    centers->direct = TAKE(double, k * centers->padded_d);
+    centers->width = is_points ? FN(group_width)(k) : PANEL_WIDTH;
+    centers->n_groups = (k + centers->width - 1) / centers->width;
+    centers->width64 = 0;
+    centers->n_groups64 = 0;
+    if (centers->shape == KF_DECIDE_ONLY) {
+        centers->n_groups = 0;
+        return offset;
+    }
+    centers->groups = TAKE(REAL, centers->n_groups * centers->width * d);
+    centers->half_norms = TAKE(REAL, centers->n_groups * centers->width);
+#if REAL_IS_FLOAT
+    if (d <= LONGEST_POINT_f64) {
+        centers->width64 = group_width_f64(k);
+        centers->n_groups64 = (k + centers->width64 - 1) / centers->width64;
+        centers->groups64 = TAKE(double, centers->n_groups64 * centers->width64 * d);
+        centers->half_norms64 = TAKE(double, centers->n_groups64 * centers->width64);
+    }
+#endif
+    return offset;
+}
+
+/* Parts are packed independently of each other: one part is the centers [64 part, 64 part + 64) of each copy. */
+enum { FN(CENTERS_OF_PART) = 64 };
+
+static ptrdiff_t FN(centers_parts)(const kf_centers *centers)
+{
+    return (centers->k + FN(CENTERS_OF_PART) - 1) / FN(CENTERS_OF_PART);
+}
+
+static ptrdiff_t FN(share)(ptrdiff_t n_groups, ptrdiff_t part, ptrdiff_t n_parts) { return n_groups * part / n_parts; }
+
+static void FN(pack_part)(const kf_rows *rows, kf_centers *centers, ptrdiff_t part)
+{
+    ptrdiff_t d = rows->d, n_parts = FN(centers_parts)(centers);
+    ptrdiff_t first = part * FN(CENTERS_OF_PART), stop = MIN_OF(first + FN(CENTERS_OF_PART), centers->k);
+    for (ptrdiff_t j = first; j < stop; j++)
+        FN(widen)((const REAL *)centers->c + j * d, d, centers->padded_d, rows->data_unit, centers->direct + j * centers->padded_d);
+    for (ptrdiff_t g = FN(share)(centers->n_groups, part, n_parts); g < FN(share)(centers->n_groups, part + 1, n_parts); g++)
+        FN(pack_group)(rows, centers, g);
+#if REAL_IS_FLOAT
+    for (ptrdiff_t g = FN(share)(centers->n_groups64, part, n_parts); g < FN(share)(centers->n_groups64, part + 1, n_parts); g++)
+        FN(pack_group64)(rows, centers, g);
+#endif
+}
+
+/* The polynomial of kf_bound for unit roundoff u and smallest normal eta, C = max ||c||; rounded up.
+ *
+ * 2 E + (d + 3) 2^-53 (r + C)^2 with E = gamma_(d+4) (r C + C^2 / 2) + 4 (d + 1) eta (1 + r + C): the chain starts from
+ * a rounded half norm (1), has d fused steps, and x and c are rounded once each (2); the last term is the decider's.
+ */
+static kf_bound FN(bound_of)(double u, double eta, ptrdiff_t d, double largest_norm)
+{
+    kf_bound bound = {{INFINITY, INFINITY, INFINITY}};
+    double m = (double)(d + 4), C = largest_norm, up = 1 + 32 * u;
+    if (!(m * u < 0.125) || !(C * C < DBL_MAX))
+        return bound;
+    double gamma = m * u / (1 - m * u), decider = (double)(d + 3) * 0x1p-53, vanished = 8 * (double)(d + 1) * eta;
+    bound.a[0] = (gamma * C * C + vanished * (1 + C) + decider * C * C) * up;
+    bound.a[1] = (2 * gamma * C + vanished + 2 * decider * C) * up;
+    bound.a[2] = decider * up;
+    return bound;
+}
+
+static void FN(bind_bound)(const kf_rows *rows, kf_centers *centers)
+{
+    ptrdiff_t d = rows->d;
+    const REAL *c = (const REAL *)centers->c, *origin = (const REAL *)rows->origin;
+    double largest = 0.0;
+    for (ptrdiff_t j = 0; j < centers->k; j++) {
+        double sq_norm = 0.0;
+        for (ptrdiff_t t = 0; t < d; t++) {
+            double shifted = (double)c[j * d + t] * rows->scale - (double)origin[t];
+            sq_norm += shifted * shifted;
+        }
+        largest = MAX_OF(largest, sq_norm);
+    }
+    largest = sqrt(largest + (double)d * DBL_MIN) * (1 + (double)(d + 8) * 0x1p-53);
+    centers->bound = FN(bound_of)(ROUNDOFF, SMALLEST, d, largest);
+    centers->bound64 = FN(bound_of)(0x1p-53, DBL_MIN, d, largest);
+}
+
+static size_t FN(scratch_plan)(const kf_rows *rows, const kf_centers *centers, int with_gaps, kf_scratch *scratch, char *arena)
+{
+    size_t offset = 0;
+    ptrdiff_t d = rows->d, m = (ptrdiff_t)FN(BLOCK_BYTES) / ((ptrdiff_t)sizeof(REAL) * d);
+    m = MAX_OF(FN(ROWS_AT_LEAST), MIN_OF(FN(ROWS_AT_MOST), m)) / TILE_ROWS * TILE_ROWS;
+    int is_points = centers->shape == KF_LANES_ARE_POINTS;
+    scratch->block_rows = m;
+    scratch->row64 = TAKE(double, centers->padded_d);
+    scratch->doubtful = TAKE(ptrdiff_t, m);
+    scratch->chosen = TAKE(ptrdiff_t, m);
+    scratch->found = TAKE(int32_t, m);
+    scratch->norms = TAKE(REAL, m);
+    scratch->best = TAKE(REAL, m);
+    scratch->second = TAKE(REAL, m);
+    scratch->index = TAKE(INT, m);
+    if (centers->shape != KF_DECIDE_ONLY) {
+        scratch->block = TAKE(REAL, (is_points ? TILE_ROWS : m) * d);
+    }
+    if (centers->shape == KF_LANES_ARE_CENTERS) {
+        scratch->lane_state = TAKE(REAL, m * FN(LANE_STATE));
+    }
+    scratch->gaps = NULL;
+    if (with_gaps) {
+        scratch->gaps = TAKE(double, m);
+    }
+#if REAL_IS_FLOAT
+    if (centers->width64 > 0) {
+        scratch->tile64 = TAKE(double, POINTS_OF_TILE_f64 * d);
+        scratch->norms64 = TAKE(double, POINTS_OF_TILE_f64);
+        scratch->best64 = TAKE(double, POINTS_OF_TILE_f64);
+        scratch->second64 = TAKE(double, POINTS_OF_TILE_f64);
+        scratch->index64 = TAKE(int64_t, POINTS_OF_TILE_f64);
+    }
+#endif
+    return offset;
+}
+
+#undef TAKE

@@ -1,0 +1,64 @@
+/* What differs between compilers and machines, and nothing else. */
+#ifndef KMEANS_FAST_PLATFORM_H
+#define KMEANS_FAST_PLATFORM_H
+
+#include <float.h>
+#include <math.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#if defined(__GNUC__) || defined(__clang__)
+#define HAS_VECTORS 1
+#define ALWAYS_INLINE static inline __attribute__((always_inline))
+#define RESTRICT __restrict__
+#define ALIGNED64 __attribute__((aligned(64)))
+#else
+#define HAS_VECTORS 0
+#define ALWAYS_INLINE static __forceinline
+#define RESTRICT __restrict
+#define ALIGNED64 __declspec(align(64))
+#endif
+
+#if defined(__x86_64__) && HAS_VECTORS
+#define IS_X86 1
+#else
+#define IS_X86 0
+#endif
+
+#if defined(__aarch64__) && HAS_VECTORS
+#define IS_ARM64 1
+#else
+#define IS_ARM64 0
+#endif
+
+/* Instruction sets are asked for beside the code: a per-file compiler flag would need its own build rule. */
+#define PRAGMA(text) _Pragma(#text)
+#if defined(__clang__)
+#define TARGET_BEGIN(features) PRAGMA(clang attribute push(__attribute__((target(features))), apply_to = function))
+#define TARGET_END PRAGMA(clang attribute pop)
+#define UNROLL _Pragma("unroll")
+#elif defined(__GNUC__)
+#define TARGET_BEGIN(features) PRAGMA(GCC push_options) PRAGMA(GCC target(features))
+#define TARGET_END PRAGMA(GCC pop_options)
+#define UNROLL _Pragma("GCC unroll 16")
+#else
+#define UNROLL
+#endif
+
+/* Keeps a product from being contracted with the sum that follows: it makes the value pass through a register
+   that the compiler can't see into. Works on scalars and vectors; costs no instruction. */
+#if IS_X86
+#define ROUNDED(value) __asm__("" : "+v"(value))
+#elif IS_ARM64
+#define ROUNDED(value) __asm__("" : "+w"(value))
+#else
+#define ROUNDED(value) ((void)0)
+#endif
+
+#define CONCAT_(a, b) a##_##b
+#define CONCAT(a, b) CONCAT_(a, b)
+#define MIN_OF(a, b) ((a) < (b) ? (a) : (b))
+#define MAX_OF(a, b) ((a) > (b) ? (a) : (b))
+
+#endif

@@ -1,0 +1,31 @@
+/* Every kernel body for one REAL; an isa_<name>.c includes it through both.h, double first. */
+#define FN(name) CONCAT(name, SUFFIX)
+#define L FN(N_LANES)
+#define TILE_ROWS FN(POINTS_OF_TILE)
+#define PANEL_WIDTH FN(CENTERS_OF_PANEL)
+
+#include "vec.h"
+
+enum { TILE_ROWS = POINT_VECTORS * L, PANEL_WIDTH = PANEL_VECTORS * L };
+_Static_assert(KF_GROUP_ALIGNMENT % TILE_ROWS == 0, "a tile may not span two groups of rows");
+
+#if !REAL_IS_FLOAT
+#include "direct.inc.h"
+#endif
+#include "decide.inc.h"
+#include "pack.inc.h"
+#include "score_points.inc.h"
+#include "score_centers.inc.h"
+#include "plan.inc.h"
+#include "assign.inc.h"
+#include "sums.inc.h"
+#include "measure.inc.h"
+#include "distances.inc.h"
+
+#undef FN
+#undef L
+#undef TILE_ROWS
+#undef PANEL_WIDTH
+#undef V
+#undef I
+#undef INT

@@ -1,0 +1,91 @@
+/* The fused kernel with lanes = points: a tile of TILE_ROWS rows against groups of Q <= POINT_CENTERS centers.
+ *
+ * Scores are half norms less dot products; per lane stay the best, its index and the second best. Each x vector is
+ * used by Q multiply-adds and each broadcast center by POINT_VECTORS, so that arithmetic, not loads, is the limit;
+ * 2 x 12 accumulators fill 32 registers, 2 x 5 fill 16.
+ */
+ALWAYS_INLINE void FN(score_group)(const int Q, const REAL *RESTRICT tile, const REAL *RESTRICT group,
+                                   const REAL *RESTRICT half_norms, ptrdiff_t d, INT first, V *best, V *second, I *index)
+{
+    V score[POINT_VECTORS][POINT_CENTERS];
+    UNROLL
+    for (int q = 0; q < Q; q++) {
+        V start = FN(set)(half_norms[q]);
+        UNROLL
+        for (int v = 0; v < POINT_VECTORS; v++)
+            score[v][q] = start;
+    }
+    for (ptrdiff_t t = 0; t < d; t++) {
+        V x[POINT_VECTORS];
+        UNROLL
+        for (int v = 0; v < POINT_VECTORS; v++)
+            x[v] = FN(load)(tile + t * TILE_ROWS + v * L);
+        UNROLL
+        for (int q = 0; q < Q; q++) {
+            V c = FN(set)(group[t * Q + q]);
+            UNROLL
+            for (int v = 0; v < POINT_VECTORS; v++)
+                score[v][q] -= x[v] * c;
+        }
+    }
+    UNROLL
+    for (int v = 0; v < POINT_VECTORS; v++) {
+        V b = best[v], s = second[v];
+        I i = index[v];
+        UNROLL
+        for (int q = 0; q < Q; q++) {
+            i = FN(pick_int)(score[v][q], b, FN(set_int)(first + q), i);
+            s = FN(min)(s, FN(max)(score[v][q], b));
+            b = FN(min)(score[v][q], b);
+        }
+        best[v] = b;
+        second[v] = s;
+        index[v] = i;
+    }
+}
+
+typedef void (*FN(tile_scorer))(const REAL *tile, const REAL *groups, const REAL *half_norms, ptrdiff_t d,
+                                ptrdiff_t n_groups, REAL *best, REAL *second, INT *index);
+
+/* One function per Q, so that the accumulators are registers. */
+#define TILE_SCORER(Q)                                                                                                 \
+    static void FN(CONCAT(score_tile, Q))(const REAL *tile, const REAL *groups, const REAL *half_norms, ptrdiff_t d,   \
+                                          ptrdiff_t n_groups, REAL *best, REAL *second, INT *index)                    \
+    {                                                                                                                  \
+        V b[POINT_VECTORS], s[POINT_VECTORS];                                                                          \
+        I i[POINT_VECTORS];                                                                                            \
+        for (int v = 0; v < POINT_VECTORS; v++) {                                                                      \
+            b[v] = s[v] = FN(set)(INFINITY);                                                                           \
+            i[v] = FN(set_int)(0);                                                                                     \
+        }                                                                                                              \
+        for (ptrdiff_t g = 0; g < n_groups; g++)                                                                       \
+            FN(score_group)(Q, tile, groups + g * d * Q, half_norms + g * Q, d, (INT)(g * Q), b, s, i);                \
+        for (int v = 0; v < POINT_VECTORS; v++) {                                                                      \
+            FN(store)(best + v * L, b[v]);                                                                             \
+            FN(store)(second + v * L, s[v]);                                                                           \
+            FN(store_int)(index + v * L, i[v]);                                                                        \
+        }                                                                                                              \
+    }
+
+#define EACH_Q_UP_TO_3(DO) DO(1) DO(2) DO(3)
+#define EACH_Q_UP_TO_4(DO) EACH_Q_UP_TO_3(DO) DO(4)
+#define EACH_Q_UP_TO_5(DO) EACH_Q_UP_TO_4(DO) DO(5)
+#define EACH_Q_UP_TO_8(DO) EACH_Q_UP_TO_5(DO) DO(6) DO(7) DO(8)
+#define EACH_Q_UP_TO_12(DO) EACH_Q_UP_TO_8(DO) DO(9) DO(10) DO(11) DO(12)
+#define EACH_Q_(limit, DO) EACH_Q_UP_TO_##limit(DO)
+#define EACH_Q(limit, DO) EACH_Q_(limit, DO)
+
+EACH_Q(POINT_CENTERS, TILE_SCORER)
+
+#define TILE_SCORER_NAME(Q) FN(CONCAT(score_tile, Q)),
+static const FN(tile_scorer) FN(TILE_SCORERS)[] = {0, EACH_Q(POINT_CENTERS, TILE_SCORER_NAME)};
+
+#undef TILE_SCORER
+#undef TILE_SCORER_NAME
+#undef EACH_Q
+#undef EACH_Q_
+#undef EACH_Q_UP_TO_3
+#undef EACH_Q_UP_TO_4
+#undef EACH_Q_UP_TO_5
+#undef EACH_Q_UP_TO_8
+#undef EACH_Q_UP_TO_12

@@ -1,0 +1,56 @@
+/* Weighted sums of rows by label: rows in order, every term rounded before it is added. */
+
+ALWAYS_INLINE void FN(add_row)(const REAL *RESTRICT x, ptrdiff_t n_d, double *RESTRICT sum)
+{
+    ptrdiff_t t = 0;
+    for (; t + N_LANES_f64 <= n_d; t += N_LANES_f64)
+        store_f64(sum + t, load_f64(sum + t) + FN(load_doubles)(x + t));
+    for (; t < n_d; t++)
+        sum[t] += (double)x[t];
+}
+
+ALWAYS_INLINE void FN(add_weighted_row)(const REAL *RESTRICT x, double weight, double inverse_unit, ptrdiff_t n_d, double *RESTRICT sum)
+{
+    vec_f64 weights = set_f64(weight), units = set_f64(inverse_unit);
+    ptrdiff_t t = 0;
+    for (; t + N_LANES_f64 <= n_d; t += N_LANES_f64) {
+        vec_f64 term = weights * (FN(load_doubles)(x + t) * units);
+        ROUNDED(term);
+        store_f64(sum + t, load_f64(sum + t) + term);
+    }
+    for (; t < n_d; t++) {
+        double term = weight * ((double)x[t] * inverse_unit);
+        ROUNDED(term);
+        sum[t] += term;
+    }
+}
+
+/* Features [first_d, first_d + n_d) of the rows [first, first + n_rows); mass only where it is given. */
+static void FN(sum_by_label)(const kf_rows *rows, ptrdiff_t first, ptrdiff_t n_rows, ptrdiff_t first_d, ptrdiff_t n_d,
+                             const int32_t *labels, double *sums, double *mass)
+{
+    ptrdiff_t d = rows->d;
+    const REAL *x = (const REAL *)rows->x + first * d + first_d;
+    const double *weights = rows->weights == NULL ? NULL : rows->weights + first;
+    double inverse_unit = 1.0 / rows->data_unit;
+    int is_plain = weights == NULL && inverse_unit == 1.0;
+    sums += first_d;
+    if (mass != NULL)
+        for (ptrdiff_t i = 0; i < n_rows; i++)
+            mass[labels[i]] += weights == NULL ? 1.0 : weights[i];
+    if (is_plain && n_d == 1)
+        for (ptrdiff_t i = 0; i < n_rows; i++)
+            sums[labels[i] * d] += (double)x[i * d];
+    else if (is_plain && n_d == 2)
+        for (ptrdiff_t i = 0; i < n_rows; i++) {
+            double *sum = sums + labels[i] * d;
+            sum[0] += (double)x[i * d];
+            sum[1] += (double)x[i * d + 1];
+        }
+    else if (is_plain)
+        for (ptrdiff_t i = 0; i < n_rows; i++)
+            FN(add_row)(x + i * d, n_d, sums + labels[i] * d);
+    else
+        for (ptrdiff_t i = 0; i < n_rows; i++)
+            FN(add_weighted_row)(x + i * d, weights == NULL ? 1.0 : weights[i], inverse_unit, n_d, sums + labels[i] * d);
+}

@@ -1,0 +1,76 @@
+/* Vectors of REAL and of integers as wide, in compiler extensions; included once per REAL, double first.
+ *
+ * An isa_<name>.c may define NATIVE_MIN, NATIVE_MAX and NATIVE_PICK (float and double variants by token pasting)
+ * where the compiler makes poor code of the generic ones.
+ */
+#define V FN(vec)
+#define I FN(ivec)
+#define INT FN(integer)
+
+#if VEC_BYTES == 0
+
+typedef REAL V;
+typedef INT_OF_REAL INT;
+typedef INT_OF_REAL I;
+enum { FN(N_LANES) = 1 };
+
+ALWAYS_INLINE V FN(load)(const REAL *p) { return *p; }
+ALWAYS_INLINE void FN(store)(REAL *p, V a) { *p = a; }
+ALWAYS_INLINE void FN(store_int)(INT *p, I a) { *p = a; }
+ALWAYS_INLINE V FN(set)(REAL a) { return a; }
+ALWAYS_INLINE I FN(set_int)(INT a) { return a; }
+ALWAYS_INLINE I FN(less)(V a, V b) { return -(INT)(a < b); }
+ALWAYS_INLINE V FN(min)(V a, V b) { return a < b ? a : b; }
+ALWAYS_INLINE V FN(max)(V a, V b) { return a < b ? b : a; }
+ALWAYS_INLINE I FN(pick_int)(V a, V b, I yes, I no) { return a < b ? yes : no; }
+ALWAYS_INLINE vec_f64 FN(load_doubles)(const REAL *p) { return (double)*p; }
+
+#else
+
+typedef INT_OF_REAL INT;
+typedef REAL V __attribute__((vector_size(VEC_BYTES)));
+typedef INT I __attribute__((vector_size(VEC_BYTES)));
+enum { FN(N_LANES) = VEC_BYTES / sizeof(REAL) };
+/* As many as a vector of doubles holds. */
+typedef REAL FN(part) __attribute__((vector_size(VEC_BYTES / sizeof(double) * sizeof(REAL))));
+
+ALWAYS_INLINE V FN(load)(const REAL *p)
+{
+    V a;
+    memcpy(&a, p, sizeof a);
+    return a;
+}
+ALWAYS_INLINE void FN(store)(REAL *p, V a) { memcpy(p, &a, sizeof a); }
+ALWAYS_INLINE void FN(store_int)(INT *p, I a) { memcpy(p, &a, sizeof a); }
+ALWAYS_INLINE V FN(set)(REAL a) { return a - (V){0}; }
+ALWAYS_INLINE I FN(set_int)(INT a) { return a - (I){0}; }
+ALWAYS_INLINE I FN(less)(V a, V b) { return (I)(a < b); }
+
+#ifdef NATIVE_MIN
+ALWAYS_INLINE V FN(min)(V a, V b) { return (V)NATIVE_MIN(a, b); }
+ALWAYS_INLINE V FN(max)(V a, V b) { return (V)NATIVE_MAX(a, b); }
+#else
+ALWAYS_INLINE V FN(blend)(I mask, V yes, V no) { return (V)(((I)yes & mask) | ((I)no & ~mask)); }
+ALWAYS_INLINE V FN(min)(V a, V b) { return FN(blend)(a < b, a, b); }
+ALWAYS_INLINE V FN(max)(V a, V b) { return FN(blend)(a < b, b, a); }
+#endif
+
+/* yes where a < b, else no. */
+#ifdef NATIVE_PICK
+ALWAYS_INLINE I FN(pick_int)(V a, V b, I yes, I no) { return (I)NATIVE_PICK(a, b, yes, no); }
+#else
+ALWAYS_INLINE I FN(pick_int)(V a, V b, I yes, I no)
+{
+    I mask = a < b;
+    return (yes & mask) | (no & ~mask);
+}
+#endif
+
+ALWAYS_INLINE vec_f64 FN(load_doubles)(const REAL *p)
+{
+    FN(part) a;
+    memcpy(&a, p, sizeof a);
+    return __builtin_convertvector(a, vec_f64);
+}
+
+#endif
