@@ -73,22 +73,30 @@ cdef class Rows:
     cdef readonly double weight_unit
     cdef object _origin
     cdef Arena _tiles
+    cdef list _spare            # memory of earlier calls, for the next one: pages cost more than what is done in them
 
 
 cdef class Centers:
     """k centers in the layouts that one call of a kernel needs."""
     cdef kf_centers c
-    cdef Arena _arena
+    cdef Loan _memory
 
 
 cdef class Scratch:
     """Memory of each thread for one call of a kernel."""
     cdef kf_scratch* threads
-    cdef Arena _arena, _list
+    cdef Loan _memory
+
+
+cdef class Loan:
+    """Memory of rows for one call of a kernel; goes back to them with its last reference."""
+    cdef Rows _rows
+    cdef Arena _arena
+    cdef char* memory
 
 
 cdef int check_slice(Rows rows, Py_ssize_t start, Py_ssize_t stop, Py_ssize_t n_given) except -1
 cdef int check_centers(Rows rows, Py_ssize_t k, Py_ssize_t d, int itemsize) except -1
 cdef Centers pack_centers(Rows rows, const void* c, Py_ssize_t k, kf_shape shape, int n_threads)
 cdef Scratch scratch_for(Rows rows, Centers centers, bint with_gaps, int n_threads)
-cdef Arena allocate(size_t n_bytes)
+cdef Loan borrow(Rows rows, size_t n_bytes)

@@ -67,6 +67,33 @@ cdef Arena allocate(size_t n_bytes):
     return arena
 
 
+cdef enum:
+    SPARES = 4                  # as many as one call borrows
+
+
+cdef class Loan:
+    def __dealloc__(self):
+        if self._rows is not None and self._rows._spare is not None and len(self._rows._spare) < SPARES:
+            self._rows._spare.append(self._arena)
+
+
+cdef Loan borrow(Rows rows, size_t n_bytes):
+    """The smallest spare memory that is large enough, or new one."""
+    cdef Loan loan = Loan()
+    cdef Arena arena, best = None
+    for arena in rows._spare:
+        if arena.n_bytes >= n_bytes and (best is None or arena.n_bytes < best.n_bytes):
+            best = arena
+    if best is None:
+        if len(rows._spare) == SPARES:
+            del rows._spare[0]
+        best = allocate(n_bytes)
+    else:
+        rows._spare.remove(best)
+    loan._rows, loan._arena, loan.memory = rows, best, best.memory
+    return loan
+
+
 cdef const kf_isa* find_isa(str isa) except NULL:
     cdef int i
     for i in range(kf_n_isas()):
@@ -112,6 +139,7 @@ cdef class Rows:
         """Free the working copies; kernels still work, only slower."""
         self.c.tiles = NULL
         self._tiles = None
+        self._spare = []
 
 
 def prepare(
@@ -126,7 +154,7 @@ def prepare(
     if X.shape[0] == 0 or X.shape[1] == 0:
         raise ValueError(f"X has shape ({X.shape[0]}, {X.shape[1]}); it needs a row and a column.")
     rows.table = &found.f32 if sizeof(real_t) == sizeof(float) else &found.f64
-    rows.X, rows.weights, rows._origin = X.base, None, scaled_origin.base
+    rows.X, rows.weights, rows._origin, rows._spare = X.base, None, scaled_origin.base, []
     rows.c.x = &X[0, 0]
     rows.c.n, rows.c.d = X.shape[0], X.shape[1]
     rows.c.origin = &scaled_origin[0]
@@ -183,8 +211,8 @@ cdef Centers pack_centers(Rows rows, const void* c, Py_ssize_t k, kf_shape shape
     cdef Centers centers = Centers()
     cdef centers_job job
     centers.c.c, centers.c.k, centers.c.d, centers.c.shape = c, k, rows.c.d, shape
-    centers._arena = allocate(rows.table.centers_plan(&centers.c, NULL))
-    rows.table.centers_plan(&centers.c, centers._arena.memory)
+    centers._memory = borrow(rows, rows.table.centers_plan(&centers.c, NULL))
+    rows.table.centers_plan(&centers.c, centers._memory.memory)
     job.rows, job.centers, job.table = &rows.c, &centers.c, rows.table
     with nogil:
         run_units(
@@ -204,11 +232,10 @@ cdef Scratch scratch_for(Rows rows, Centers centers, bint with_gaps, int n_threa
     cdef kf_scratch plan
     cdef size_t n_bytes = rows.table.scratch_plan(&rows.c, &centers.c, with_gaps, &plan, NULL)
     cdef int thread
-    scratch._list = allocate(n_threads * sizeof(kf_scratch))
-    scratch._arena = allocate(n_threads * n_bytes)
-    scratch.threads = <kf_scratch*>scratch._list.memory
+    scratch._memory = borrow(rows, n_threads * (n_bytes + sizeof(kf_scratch)))
+    scratch.threads = <kf_scratch*>(scratch._memory.memory + n_threads * n_bytes)
     for thread in range(n_threads):
         rows.table.scratch_plan(
-            &rows.c, &centers.c, with_gaps, &scratch.threads[thread], scratch._arena.memory + thread * n_bytes
+            &rows.c, &centers.c, with_gaps, &scratch.threads[thread], scratch._memory.memory + thread * n_bytes
         )
     return scratch

@@ -4,7 +4,7 @@ from libc.stdint cimport int64_t
 from libc.string cimport memset
 
 from ._kernels cimport (
-    Arena, Centers, Rows, Scratch, check_centers, check_slice, kf_centers, kf_scratch, kf_shape, kf_table, kf_rows,
+    Centers, Loan, Rows, Scratch, check_centers, check_slice, kf_centers, kf_scratch, kf_shape, kf_table, kf_rows,
     pack_centers, scratch_for,
 )
 from ._parallel cimport run_units, threads_for
@@ -85,7 +85,7 @@ def nearest_and_sum(
     cdef assign_job job
     cdef Centers packed
     cdef Scratch scratch
-    cdef Arena buffers
+    cdef Loan buffers
     cdef Py_ssize_t n_changed, k = centers.shape[0], n_rows
     check_centers(rows, k, centers.shape[1], sizeof(real_t))
     check_centers(rows, sums.shape[0], centers.shape[1], sizeof(real_t))

@@ -1,7 +1,7 @@
 """k-means++ seeding: what a candidate would leave, and what a new seed leaves."""
 
 from ._kernels cimport (
-    KF_DECIDE_ONLY, KF_LANES, KF_SUM_BLOCK, Arena, Centers, Rows, allocate, check_centers, check_slice, kf_centers, kf_rows,
+    KF_DECIDE_ONLY, KF_LANES, KF_SUM_BLOCK, Centers, Loan, Rows, borrow, check_centers, check_slice, kf_centers, kf_rows,
     kf_table, pack_centers,
 )
 from ._parallel cimport run_units, threads_for
@@ -41,12 +41,12 @@ cdef inline Py_ssize_t n_blocks(Rows rows) noexcept nogil:
     return (rows.c.n + KF_SUM_BLOCK - 1) // KF_SUM_BLOCK
 
 
-cdef Arena begin_seeding(seeding_job* job, Rows rows, Centers centers, double* sq_dists, int n_threads):
-    cdef Arena scratch
+cdef Loan begin_seeding(seeding_job* job, Rows rows, Centers centers, double* sq_dists, int n_threads):
+    cdef Loan scratch
     job.rows, job.centers, job.table = &rows.c, &centers.c, rows.table
     job.sq_dists = sq_dists
     job.scratch_length = centers.c.padded_d + centers.c.k * KF_LANES
-    scratch = allocate(n_threads * job.scratch_length * sizeof(double))
+    scratch = borrow(rows, n_threads * job.scratch_length * sizeof(double))
     job.scratch = <double*>scratch.memory
     return scratch
 
@@ -57,7 +57,7 @@ def candidate_potentials(
     """As in backends/protocol.py."""
     cdef seeding_job job
     cdef Centers packed
-    cdef Arena scratch, of_blocks
+    cdef Loan scratch, of_blocks
     cdef Py_ssize_t m = candidates.shape[0], block, j
     check_slice(rows, 0, rows.c.n, sq_dists.shape[0])
     check_centers(rows, m, candidates.shape[1], sizeof(real_t))
@@ -66,7 +66,7 @@ def candidate_potentials(
     n_threads = threads_for(<double>rows.c.n * rows.c.d * m, n_threads)
     packed = pack_centers(rows, &candidates[0, 0], m, KF_DECIDE_ONLY, n_threads)
     scratch = begin_seeding(&job, rows, packed, <double*>&sq_dists[0], n_threads)
-    of_blocks = allocate(n_blocks(rows) * m * sizeof(double))
+    of_blocks = borrow(rows, n_blocks(rows) * m * sizeof(double))
     job.potentials = <double*>of_blocks.memory
     with nogil:
         run_units(potentials_unit, &job, n_blocks(rows), n_threads)
@@ -81,7 +81,7 @@ def lower_sq_dists(Rows rows, const real_t[::1] center, double[::1] sq_dists, *,
     """As in backends/protocol.py."""
     cdef seeding_job job
     cdef Centers packed
-    cdef Arena scratch
+    cdef Loan scratch
     check_slice(rows, 0, rows.c.n, sq_dists.shape[0])
     check_centers(rows, 1, center.shape[0], sizeof(real_t))
     n_threads = threads_for(<double>rows.c.n * rows.c.d, n_threads)

@@ -1,6 +1,6 @@
 from libc.stdint cimport int64_t
 
-from ._kernels cimport Arena, Rows, kf_rows, kf_table
+from ._kernels cimport Loan, Rows, kf_rows, kf_table
 from ._types cimport label_t
 
 cdef struct sums_job:
@@ -13,7 +13,7 @@ cdef struct sums_job:
     double* sums
     double* mass
 
-cdef Arena begin_sums(
+cdef Loan begin_sums(
     sums_job* job, Rows rows, const int64_t[::1] borders, label_t[::1] labels, double[:, ::1] sums, double[::1] mass
 )
 cdef Py_ssize_t buffer_length(const sums_job* job) noexcept nogil

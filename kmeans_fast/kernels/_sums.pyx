@@ -3,7 +3,7 @@
 from libc.stdint cimport int64_t
 from libc.string cimport memset
 
-from ._kernels cimport Arena, Rows, allocate, check_centers, check_slice, kf_rows, kf_table
+from ._kernels cimport Loan, Rows, borrow, check_centers, check_slice, kf_rows, kf_table
 from ._parallel cimport run_units, threads_for
 from ._types cimport label_t
 
@@ -60,10 +60,10 @@ cdef void join_groups(sums_job* job, int n_threads) noexcept nogil:
     run_units(join_unit, job, n_units, threads_for(<double>length * job.n_groups, n_threads))
 
 
-cdef Arena begin_sums(
+cdef Loan begin_sums(
     sums_job* job, Rows rows, const int64_t[::1] borders, label_t[::1] labels, double[:, ::1] sums, double[::1] mass
 ):
-    cdef Arena buffers
+    cdef Loan buffers
     cdef Py_ssize_t group
     job.n_groups = borders.shape[0] - 1
     if job.n_groups < 1 or sums.shape[0] != mass.shape[0]:
@@ -76,7 +76,7 @@ cdef Arena begin_sums(
     job.borders = &borders[0]
     job.labels = &labels[0] if labels.shape[0] > 0 else NULL
     job.sums, job.mass = &sums[0, 0], &mass[0]
-    buffers = allocate(job.n_groups * buffer_length(job) * sizeof(double))
+    buffers = borrow(rows, job.n_groups * buffer_length(job) * sizeof(double))
     job.buffers = <double*>buffers.memory
     return buffers
 
@@ -86,7 +86,7 @@ def sum_by_label(
 ):
     """As in backends/protocol.py."""
     cdef sums_job job
-    cdef Arena buffers = begin_sums(&job, rows, borders, labels, sums, mass)
+    cdef Loan buffers = begin_sums(&job, rows, borders, labels, sums, mass)
     n_threads = threads_for(<double>labels.shape[0] * rows.c.d, n_threads)
     with nogil:
         sum_groups(&job, n_threads)

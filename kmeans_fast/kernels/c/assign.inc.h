@@ -20,7 +20,7 @@ static void FN(score_points)(const kf_rows *rows, const kf_centers *centers, ptr
                 row[i] = (const REAL *)rows->x + s->chosen[first + i] * d;
             FN(pack_tile)(rows, row, n_here, (REAL *)s->block, norms);
         }
-        score(tile, groups, half_norms, d, centers->n_groups, (REAL *)s->best + first, (REAL *)s->second + first,
+        score(tile, groups, 0, half_norms, d, centers->n_groups, (REAL *)s->best + first, (REAL *)s->second + first,
               (INT *)s->index + first);
     }
 }
@@ -78,23 +78,22 @@ static void FN(decide_rows)(const kf_rows *rows, const kf_centers *centers, cons
 /* The float64 identity for what float32 can't certify; what it leaves open goes to the decider. */
 static void FN(settle_in_float64)(const kf_rows *rows, const kf_centers *centers, ptrdiff_t n_doubtful, kf_scratch *s)
 {
-    double unit = rows->scale * rows->data_unit;
     const double *a = centers->bound64.a;
-    ptrdiff_t n_left = 0;
+    ptrdiff_t n_left = 0, n_groups = centers->direct_rows / centers->width64;
     for (ptrdiff_t first = 0; first < n_doubtful; first += POINTS_OF_TILE_f64) {
         const REAL *row[POINTS_OF_TILE_f64];
         int n_here = (int)MIN_OF(POINTS_OF_TILE_f64, n_doubtful - first);
         for (int m = 0; m < n_here; m++)
             row[m] = (const REAL *)rows->x + s->chosen[s->doubtful[first + m]] * rows->d;
         FN(pack_tile64)(rows, row, n_here, s->tile64, s->norms64);
-        TILE_SCORERS_f64[centers->width64](s->tile64, centers->groups64, centers->half_norms64, rows->d,
-                                           centers->n_groups64, s->best64, s->second64, s->index64);
+        TILE_SCORERS_f64[centers->width64](s->tile64, centers->direct, centers->padded_d, centers->half_norms64, rows->d,
+                                           n_groups, s->best64, s->second64, s->index64);
         for (int m = 0; m < n_here; m++) {
             ptrdiff_t i = s->doubtful[first + m];
             double r = s->norms64[m], gap = s->second64[m] - s->best64[m] - (a[0] + r * (a[1] + r * a[2]));
             s->found[i] = (int32_t)s->index64[m];
             if (s->gaps != NULL)
-                s->gaps[i] = 2 * gap / unit / unit;
+                s->gaps[i] = 2 * gap;
             s->doubtful[n_left] = i;
             n_left += !(gap > 0);
         }

@@ -42,10 +42,11 @@ typedef struct {
     ptrdiff_t n_groups;  /* groups or panels */
     void *groups;        /* n_groups x d x width, of REAL */
     void *half_norms;    /* n_groups x width, of REAL; infinite for padding */
-    int width64;         /* the float64 stage of float32 data, lanes = points; 0 if there is none */
-    ptrdiff_t n_groups64;
-    double *groups64, *half_norms64;
-    double *direct;      /* k x padded_d, c / data_unit: what the decider reads */
+    double *sq_norms;    /* k; of the shifted, scaled centers */
+    double *direct;      /* direct_rows x padded_d, c / data_unit: what the decider reads; then zeros */
+    ptrdiff_t direct_rows;
+    int width64;         /* the float64 stage of float32 data reads direct in groups of so many; 0: there is none */
+    double *half_norms64; /* direct_rows; infinite for padding */
     kf_bound bound, bound64;
 } kf_centers;
 

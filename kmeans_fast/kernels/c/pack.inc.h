@@ -81,62 +81,80 @@ static void FN(pack_block)(const kf_rows *rows, const ptrdiff_t *chosen, ptrdiff
     }
 }
 
+/* Squared norm of a shifted, scaled center, in float64. */
+static double FN(shifted_sq_norm)(const REAL *RESTRICT c, const REAL *RESTRICT origin, double scale, ptrdiff_t d)
+{
+    double sum[KF_LANES] = {0};
+    ptrdiff_t t = 0;
+    for (; t + KF_LANES <= d; t += KF_LANES)
+        for (int lane = 0; lane < KF_LANES; lane++) {
+            double shifted = (double)c[t + lane] * scale - (double)origin[t + lane];
+            sum[lane] += shifted * shifted;
+        }
+    for (; t < d; t++) {
+        double shifted = (double)c[t] * scale - (double)origin[t];
+        sum[t % KF_LANES] += shifted * shifted;
+    }
+    return join_lanes(sum);
+}
+
+/* Features that are packed for all centers of a group before the next ones, so that the lines written stay in L1. */
+enum { FN(FEATURES_AT_ONCE) = 64 };
+
 /* Centers of one group or panel: group[t][q], and half of their squared norms; infinite where there is no center. */
 static void FN(pack_group)(const kf_rows *rows, const kf_centers *centers, ptrdiff_t group)
 {
-    ptrdiff_t d = rows->d;
-    int width = centers->width;
-    const REAL *c = (const REAL *)centers->c, *origin = (const REAL *)rows->origin;
+    ptrdiff_t d = rows->d, first_center = group * centers->width;
+    int width = centers->width, n_real = (int)MIN_OF(width, centers->k - first_center);
+    const REAL *RESTRICT c = (const REAL *)centers->c + first_center * d, *RESTRICT origin = (const REAL *)rows->origin;
     REAL *RESTRICT out = (REAL *)centers->groups + group * d * width;
     REAL *half_norms = (REAL *)centers->half_norms + group * width;
-    for (int q = 0; q < width; q++) {
-        ptrdiff_t j = group * width + q;
-        if (j >= centers->k) {
-            for (ptrdiff_t t = 0; t < d; t++)
+    for (ptrdiff_t first = 0; first < d; first += FN(FEATURES_AT_ONCE)) {
+        ptrdiff_t stop = MIN_OF(first + FN(FEATURES_AT_ONCE), d);
+        for (int q = 0; q < n_real; q++)
+            for (ptrdiff_t t = first; t < stop; t++)
+                out[t * width + q] = (REAL)((double)c[q * d + t] * rows->scale - (double)origin[t]);
+        for (int q = n_real; q < width; q++)
+            for (ptrdiff_t t = first; t < stop; t++)
                 out[t * width + q] = 0;
-            half_norms[q] = INFINITY;
-            continue;
-        }
-        double half_norm = 0.0;
-        for (ptrdiff_t t = 0; t < d; t++) {
-            double exact = (double)c[j * d + t] * rows->scale - (double)origin[t];
-            out[t * width + q] = (REAL)exact;
-            half_norm += exact * exact;
-        }
-        half_norms[q] = (REAL)(0.5 * half_norm);
     }
+    for (int q = 0; q < width; q++) {
+        double sq_norm = q < n_real ? FN(shifted_sq_norm)(c + q * d, origin, rows->scale, d) : INFINITY;
+        half_norms[q] = (REAL)(0.5 * sq_norm);
+        if (q < n_real)
+            centers->sq_norms[first_center + q] = sq_norm;
+    }
+}
+
+/* A center as the decider reads it; index may be that of padding. */
+static void FN(pack_direct)(const kf_rows *rows, const kf_centers *centers, ptrdiff_t j)
+{
+    ptrdiff_t padded_d = centers->padded_d;
+    double *out = centers->direct + j * padded_d;
+    if (j < centers->k)
+        FN(widen)((const REAL *)centers->c + j * rows->d, rows->d, padded_d, rows->data_unit, out);
+    else
+        memset(out, 0, (size_t)padded_d * sizeof(double));
+    if (centers->width64 == 0)
+        return;
+    double sum[KF_LANES] = {0};
+    for (ptrdiff_t t = 0; t < padded_d; t += KF_LANES)
+        for (int lane = 0; lane < KF_LANES; lane++)
+            sum[lane] += out[t + lane] * out[t + lane];
+    centers->half_norms64[j] = j < centers->k ? 0.5 * join_lanes(sum) : INFINITY;
 }
 
 #if REAL_IS_FLOAT
-/* The same for the float64 stage of float32 data. */
-static void FN(pack_group64)(const kf_rows *rows, const kf_centers *centers, ptrdiff_t group)
-{
-    ptrdiff_t d = rows->d;
-    int width = centers->width64;
-    const REAL *c = (const REAL *)centers->c, *origin = (const REAL *)rows->origin;
-    double *RESTRICT out = centers->groups64 + group * d * width, *half_norms = centers->half_norms64 + group * width;
-    for (int q = 0; q < width; q++) {
-        ptrdiff_t j = group * width + q;
-        double half_norm = j < centers->k ? 0.0 : INFINITY;
-        for (ptrdiff_t t = 0; t < d; t++) {
-            double shifted = j < centers->k ? (double)c[j * d + t] * rows->scale - (double)origin[t] : 0.0;
-            out[t * width + q] = shifted;
-            half_norm += 0.5 * shifted * shifted;
-        }
-        half_norms[q] = half_norm;
-    }
-}
-
+/* Tile of the float64 stage: float32 data need neither shift nor scale there. */
 static void FN(pack_tile64)(const kf_rows *rows, const REAL *const *row, int n_rows, double *RESTRICT tile, double *RESTRICT norms)
 {
     ptrdiff_t d = rows->d;
-    const REAL *origin = (const REAL *)rows->origin;
     for (int i = 0; i < POINTS_OF_TILE_f64; i++) {
         double sum = least_norm_f64(d);
         for (ptrdiff_t t = 0; t < d; t++) {
-            double shifted = i < n_rows ? (double)row[i][t] * rows->scale - (double)origin[t] : 0.0;
-            tile[t * POINTS_OF_TILE_f64 + i] = shifted;
-            sum += shifted * shifted;
+            double x = i < n_rows ? (double)row[i][t] : 0.0;
+            tile[t * POINTS_OF_TILE_f64 + i] = x;
+            sum += x * x;
         }
         norms[i] = norm_up_f64(sum, d);
     }

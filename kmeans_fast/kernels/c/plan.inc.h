@@ -38,31 +38,29 @@ static size_t FN(centers_plan)(kf_centers *centers, char *arena)
 {
     size_t offset = 0;
     ptrdiff_t k = centers->k, d = centers->d;
-    int is_points = centers->shape == KF_LANES_ARE_POINTS;
+    int is_points = centers->shape == KF_LANES_ARE_POINTS, is_scored = centers->shape != KF_DECIDE_ONLY;
     centers->padded_d = (d + KF_LANES - 1) / KF_LANES * KF_LANES;
-    centers->direct = TAKE(double, k * centers->padded_d);
-    centers->width = is_points ? FN(group_width)(k) : PANEL_WIDTH;
-    centers->n_groups = (k + centers->width - 1) / centers->width;
+    centers->direct_rows = k;
     centers->width64 = 0;
-    centers->n_groups64 = 0;
-    if (centers->shape == KF_DECIDE_ONLY) {
-        centers->n_groups = 0;
-        return offset;
-    }
-    centers->groups = TAKE(REAL, centers->n_groups * centers->width * d);
-    centers->half_norms = TAKE(REAL, centers->n_groups * centers->width);
 #if REAL_IS_FLOAT
-    if (d <= LONGEST_POINT_f64) {
+    if (is_scored && d <= LONGEST_POINT_f64) {
         centers->width64 = group_width_f64(k);
-        centers->n_groups64 = (k + centers->width64 - 1) / centers->width64;
-        centers->groups64 = TAKE(double, centers->n_groups64 * centers->width64 * d);
-        centers->half_norms64 = TAKE(double, centers->n_groups64 * centers->width64);
+        centers->direct_rows = (k + centers->width64 - 1) / centers->width64 * centers->width64;
+        centers->half_norms64 = TAKE(double, centers->direct_rows);
     }
 #endif
+    centers->direct = TAKE(double, centers->direct_rows * centers->padded_d);
+    centers->width = is_points ? FN(group_width)(k) : PANEL_WIDTH;
+    centers->n_groups = is_scored ? (k + centers->width - 1) / centers->width : 0;
+    if (is_scored) {
+        centers->sq_norms = TAKE(double, k);
+        centers->groups = TAKE(REAL, centers->n_groups * centers->width * d);
+        centers->half_norms = TAKE(REAL, centers->n_groups * centers->width);
+    }
     return offset;
 }
 
-/* Parts are packed independently of each other: one part is the centers [64 part, 64 part + 64) of each copy. */
+/* Parts are packed independently of each other: a share of the rows of each copy. */
 enum { FN(CENTERS_OF_PART) = 64 };
 
 static ptrdiff_t FN(centers_parts)(const kf_centers *centers)
@@ -70,20 +68,13 @@ static ptrdiff_t FN(centers_parts)(const kf_centers *centers)
     return (centers->k + FN(CENTERS_OF_PART) - 1) / FN(CENTERS_OF_PART);
 }
 
-static ptrdiff_t FN(share)(ptrdiff_t n_groups, ptrdiff_t part, ptrdiff_t n_parts) { return n_groups * part / n_parts; }
-
 static void FN(pack_part)(const kf_rows *rows, kf_centers *centers, ptrdiff_t part)
 {
-    ptrdiff_t d = rows->d, n_parts = FN(centers_parts)(centers);
-    ptrdiff_t first = part * FN(CENTERS_OF_PART), stop = MIN_OF(first + FN(CENTERS_OF_PART), centers->k);
-    for (ptrdiff_t j = first; j < stop; j++)
-        FN(widen)((const REAL *)centers->c + j * d, d, centers->padded_d, rows->data_unit, centers->direct + j * centers->padded_d);
-    for (ptrdiff_t g = FN(share)(centers->n_groups, part, n_parts); g < FN(share)(centers->n_groups, part + 1, n_parts); g++)
+    ptrdiff_t n_parts = FN(centers_parts)(centers), rows_of_direct = centers->direct_rows, groups = centers->n_groups;
+    for (ptrdiff_t j = rows_of_direct * part / n_parts; j < rows_of_direct * (part + 1) / n_parts; j++)
+        FN(pack_direct)(rows, centers, j);
+    for (ptrdiff_t g = groups * part / n_parts; g < groups * (part + 1) / n_parts; g++)
         FN(pack_group)(rows, centers, g);
-#if REAL_IS_FLOAT
-    for (ptrdiff_t g = FN(share)(centers->n_groups64, part, n_parts); g < FN(share)(centers->n_groups64, part + 1, n_parts); g++)
-        FN(pack_group64)(rows, centers, g);
-#endif
 }
 
 /* The polynomial of kf_bound for unit roundoff u and smallest normal eta, C = max ||c||; rounded up.
@@ -104,22 +95,26 @@ static kf_bound FN(bound_of)(double u, double eta, ptrdiff_t d, double largest_n
     return bound;
 }
 
+/* Norm from a squared one of float64 terms: no less than the true norm. */
+static double FN(center_norm_up)(double sq_norm, ptrdiff_t d)
+{
+    return sqrt(sq_norm + (double)d * DBL_MIN) * (1 + (double)(d + 8) * 0x1p-53);
+}
+
 static void FN(bind_bound)(const kf_rows *rows, kf_centers *centers)
 {
     ptrdiff_t d = rows->d;
-    const REAL *c = (const REAL *)centers->c, *origin = (const REAL *)rows->origin;
-    double largest = 0.0;
-    for (ptrdiff_t j = 0; j < centers->k; j++) {
-        double sq_norm = 0.0;
-        for (ptrdiff_t t = 0; t < d; t++) {
-            double shifted = (double)c[j * d + t] * rows->scale - (double)origin[t];
-            sq_norm += shifted * shifted;
-        }
-        largest = MAX_OF(largest, sq_norm);
-    }
-    largest = sqrt(largest + (double)d * DBL_MIN) * (1 + (double)(d + 8) * 0x1p-53);
-    centers->bound = FN(bound_of)(ROUNDOFF, SMALLEST, d, largest);
-    centers->bound64 = FN(bound_of)(0x1p-53, DBL_MIN, d, largest);
+    double largest = 0.0, largest64 = 0.0;
+    if (centers->shape == KF_DECIDE_ONLY)
+        return;
+    for (ptrdiff_t j = 0; j < centers->k; j++)
+        largest = MAX_OF(largest, centers->sq_norms[j]);
+    centers->bound = FN(bound_of)(ROUNDOFF, SMALLEST, d, FN(center_norm_up)(largest, d));
+    if (centers->width64 == 0)
+        return;
+    for (ptrdiff_t j = 0; j < centers->k; j++)
+        largest64 = MAX_OF(largest64, centers->half_norms64[j]);
+    centers->bound64 = FN(bound_of)(0x1p-53, DBL_MIN, d, FN(center_norm_up)(2 * largest64, d));
 }
 
 static size_t FN(scratch_plan)(const kf_rows *rows, const kf_centers *centers, int with_gaps, kf_scratch *scratch, char *arena)

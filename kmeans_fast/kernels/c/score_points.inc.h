@@ -2,10 +2,12 @@
  *
  * Scores are half norms less dot products; per lane stay the best, its index and the second best. Each x vector is
  * used by Q multiply-adds and each broadcast center by POINT_VECTORS, so that arithmetic, not loads, is the limit;
- * 2 x 12 accumulators fill 32 registers, 2 x 5 fill 16.
+ * 2 x 12 accumulators fill 32 registers, 2 x 5 fill 16. Centers lie as packed groups (ld = 0), or each in a row of
+ * length ld.
  */
-ALWAYS_INLINE void FN(score_group)(const int Q, const REAL *RESTRICT tile, const REAL *RESTRICT group,
-                                   const REAL *RESTRICT half_norms, ptrdiff_t d, INT first, V *best, V *second, I *index)
+ALWAYS_INLINE void FN(score_group)(const int Q, const REAL *RESTRICT tile, const REAL *RESTRICT group, ptrdiff_t step_t,
+                                   ptrdiff_t step_q, const REAL *RESTRICT half_norms, ptrdiff_t d, INT first, V *best,
+                                   V *second, I *index)
 {
     V score[POINT_VECTORS][POINT_CENTERS];
     UNROLL
@@ -22,7 +24,7 @@ ALWAYS_INLINE void FN(score_group)(const int Q, const REAL *RESTRICT tile, const
             x[v] = FN(load)(tile + t * TILE_ROWS + v * L);
         UNROLL
         for (int q = 0; q < Q; q++) {
-            V c = FN(set)(group[t * Q + q]);
+            V c = FN(set)(group[t * step_t + q * step_q]);
             UNROLL
             for (int v = 0; v < POINT_VECTORS; v++)
                 score[v][q] -= x[v] * c;
@@ -44,13 +46,13 @@ ALWAYS_INLINE void FN(score_group)(const int Q, const REAL *RESTRICT tile, const
     }
 }
 
-typedef void (*FN(tile_scorer))(const REAL *tile, const REAL *groups, const REAL *half_norms, ptrdiff_t d,
+typedef void (*FN(tile_scorer))(const REAL *tile, const REAL *centers, ptrdiff_t ld, const REAL *half_norms, ptrdiff_t d,
                                 ptrdiff_t n_groups, REAL *best, REAL *second, INT *index);
 
 /* One function per Q, so that the accumulators are registers. */
 #define TILE_SCORER(Q)                                                                                                 \
-    static void FN(CONCAT(score_tile, Q))(const REAL *tile, const REAL *groups, const REAL *half_norms, ptrdiff_t d,   \
-                                          ptrdiff_t n_groups, REAL *best, REAL *second, INT *index)                    \
+    static void FN(CONCAT(score_tile, Q))(const REAL *tile, const REAL *centers, ptrdiff_t ld, const REAL *half_norms, \
+                                          ptrdiff_t d, ptrdiff_t n_groups, REAL *best, REAL *second, INT *index)       \
     {                                                                                                                  \
         V b[POINT_VECTORS], s[POINT_VECTORS];                                                                          \
         I i[POINT_VECTORS];                                                                                            \
@@ -58,8 +60,12 @@ typedef void (*FN(tile_scorer))(const REAL *tile, const REAL *groups, const REAL
             b[v] = s[v] = FN(set)(INFINITY);                                                                           \
             i[v] = FN(set_int)(0);                                                                                     \
         }                                                                                                              \
-        for (ptrdiff_t g = 0; g < n_groups; g++)                                                                       \
-            FN(score_group)(Q, tile, groups + g * d * Q, half_norms + g * Q, d, (INT)(g * Q), b, s, i);                \
+        if (ld == 0)                                                                                                   \
+            for (ptrdiff_t g = 0; g < n_groups; g++)                                                                   \
+                FN(score_group)(Q, tile, centers + g * d * Q, Q, 1, half_norms + g * Q, d, (INT)(g * Q), b, s, i);     \
+        else                                                                                                           \
+            for (ptrdiff_t g = 0; g < n_groups; g++)                                                                   \
+                FN(score_group)(Q, tile, centers + g * Q * ld, 1, ld, half_norms + g * Q, d, (INT)(g * Q), b, s, i);   \
         for (int v = 0; v < POINT_VECTORS; v++) {                                                                      \
             FN(store)(best + v * L, b[v]);                                                                             \
             FN(store)(second + v * L, s[v]);                                                                           \
