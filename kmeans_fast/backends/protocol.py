@@ -17,12 +17,14 @@ Order. Rows are added up in groups (``group_borders``), groups in order; so no t
 
 from __future__ import annotations
 
-from typing import Protocol
+from functools import lru_cache
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-Array = npt.NDArray[np.generic]
+Array = npt.NDArray[Any]
+"""float32 or float64, as X is."""
 Floats = npt.NDArray[np.float64]
 Labels = npt.NDArray[np.int32]
 Indices = npt.NDArray[np.int64]
@@ -50,6 +52,7 @@ SUM_BLOCK = 512
 """Values that ``ordered_sum`` adds up before it goes on to the next block."""
 
 
+@lru_cache(maxsize=64)
 def group_borders(n: int, k: int) -> Indices:
     """Borders of the groups in which the rows of an (n, d) array are summed for k centers.
 
@@ -62,7 +65,9 @@ def group_borders(n: int, k: int) -> Indices:
     n_tiles = -(-n // GROUP_ALIGNMENT)
     n_groups = max(1, min(MAX_GROUPS, n // (4 * k), n_tiles))
     borders = np.arange(n_groups + 1, dtype=np.int64) * n_tiles // n_groups * GROUP_ALIGNMENT
-    return np.minimum(borders, n)
+    np.minimum(borders, n, out=borders)
+    borders.flags.writeable = False
+    return borders
 
 
 def strided_sum(terms: Floats) -> Floats:
@@ -112,17 +117,13 @@ class Backend(Protocol):
     isa: str
     """The instruction set in use; 'numpy' for backends without one."""
 
-    def prepare(
-        self, X: Array, weights: Floats | None = None, *, copy_budget: float = 0.0, n_threads: int = 1
-    ) -> Rows:
+    def prepare(self, X: Array, weights: Floats | None = None, *, copy_budget: float = 0.0, n_threads: int = 1) -> Rows:
         """Rows over X (n, d) and the caller's finite, non-negative weights (n,), not all zero.
 
         Working copies take at most ``copy_budget`` times the bytes of X; 0 allows none.
         """
 
-    def nearest(
-        self, rows: Rows, start: int, stop: int, centers: Array, labels: Labels, *, n_threads: int = 1
-    ) -> int:
+    def nearest(self, rows: Rows, start: int, stop: int, centers: Array, labels: Labels, *, n_threads: int = 1) -> int:
         """Write the nearest center of each row to labels (m,); return how many labels changed."""
 
     def nearest_and_sum(
@@ -177,11 +178,9 @@ class Backend(Protocol):
     def label_sq_dists(
         self, rows: Rows, start: int, stop: int, centers: Array, labels: Labels, sq_dists: Floats, *, n_threads: int = 1
     ) -> None:
-        """Write each row's squared distance to the center that labels (m,) names to sq_dists (m,): the decider's value."""
+        """Write the decider's value for each row and the center that labels (m,) names to sq_dists (m,)."""
 
-    def distances(
-        self, rows: Rows, start: int, stop: int, centers: Array, out: Array, *, n_threads: int = 1
-    ) -> None:
+    def distances(self, rows: Rows, start: int, stop: int, centers: Array, out: Array, *, n_threads: int = 1) -> None:
         """Write Euclidean distances to out (m, k), of X's dtype, in X's own unit.
 
         From the norm identity, and directly where that would cancel: relative error at most 4 (d + 4) u.

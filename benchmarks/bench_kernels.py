@@ -1,0 +1,200 @@
+"""How long does each kernel take? One call over all rows, beside what scikit-learn runs in its place."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import lru_cache, partial
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from kmeans_fast.backends import get_backend
+from kmeans_fast.backends.protocol import KERNELS, Backend, Rows, group_borders
+
+from . import check, datasets, peers
+from .datasets import Array
+from .report import Row
+from .runner import Case, Contender, Settings, in_turns, median_ratio
+
+BENCH = "kernels"
+QUICK_WORK = 5e6
+MOST_DISTANCES = 4e7
+COPY_BUDGET = 1.5
+DTYPES = ("float32", "float64")
+SHAPES = (
+    (1000, 2, 3),
+    (1000, 10, 5),
+    (10_000, 50, 10),
+    (200_000, 2, 64),
+    (100_000, 16, 16),
+    (100_000, 128, 256),
+    (50_000, 768, 1000),
+)
+"""(n, d, k) of noise."""
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Data, centers and nearest labels that all contenders share; each contender gets its own outputs."""
+
+    X: Array
+    centers: Array
+    labels: Array
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        return (*self.X.shape, len(self.centers))
+
+
+@lru_cache(maxsize=1)
+def make_problem(n: int, d: int, k: int, dtype: str) -> Problem:
+    X = np.ascontiguousarray(datasets.noise(n, d), dtype=dtype)
+    centers = datasets.distinct_rows(X, k)
+    labels = np.zeros(n, dtype=np.int32)
+    n_chunk = max(1, 4_000_000 // k)
+    half_norms = 0.5 * (centers * centers).sum(axis=1)
+    for start in range(0, n, n_chunk):
+        part = slice(start, start + n_chunk)
+        labels[part] = (half_norms - X[part] @ centers.T).argmin(axis=1)
+    return Problem(X, centers, labels)
+
+
+# --- one builder per kernel: allocates the outputs and returns the call that is timed -----------------------
+
+Call = Callable[[], Any]
+Build = Callable[[Backend, Rows, Problem, int], Call]
+
+
+def nearest(backend: Backend, rows: Rows, problem: Problem, n_threads: int) -> Call:
+    labels = np.full(rows.n, -1, dtype=np.int32)
+
+    def call() -> Array:
+        backend.nearest(rows, 0, rows.n, problem.centers, labels, n_threads=n_threads)
+        return labels
+
+    return call
+
+
+def nearest_and_sum(backend: Backend, rows: Rows, problem: Problem, n_threads: int) -> Call:
+    _, d, k = problem.shape
+    labels, sums, mass = np.full(rows.n, -1, dtype=np.int32), np.zeros((k, d)), np.zeros(k)
+    borders = group_borders(rows.n, k)
+
+    def call() -> Array:
+        backend.nearest_and_sum(rows, borders, problem.centers, labels, sums, mass, n_threads=n_threads)
+        return labels
+
+    return call
+
+
+def sum_by_label(backend: Backend, rows: Rows, problem: Problem, n_threads: int) -> Call:
+    _, d, k = problem.shape
+    sums, mass, borders = np.zeros((k, d)), np.zeros(k), group_borders(rows.n, k)
+    return lambda: backend.sum_by_label(rows, borders, problem.labels, sums, mass, n_threads=n_threads)
+
+
+def two_nearest(backend: Backend, rows: Rows, problem: Problem, n_threads: int) -> Call:
+    chosen, labels = np.arange(rows.n), np.full(rows.n, -1, dtype=np.int32)
+    upper, lower = np.empty(rows.n, dtype=np.float32), np.empty(rows.n, dtype=np.float32)
+
+    def call() -> Array:
+        backend.two_nearest(rows, chosen, problem.centers, labels, upper, lower, n_threads=n_threads)
+        return labels
+
+    return call
+
+
+def candidate_potentials(backend: Backend, rows: Rows, problem: Problem, n_threads: int) -> Call:
+    candidates = np.ascontiguousarray(problem.centers[: peers.n_trials(len(problem.centers))])
+    sq_dists, potentials = np.full(rows.n, np.inf), np.empty(len(candidates))
+    backend.lower_sq_dists(rows, problem.centers[0], sq_dists, n_threads=n_threads)
+    return lambda: backend.candidate_potentials(rows, sq_dists, candidates, potentials, n_threads=n_threads)
+
+
+def lower_sq_dists(backend: Backend, rows: Rows, problem: Problem, n_threads: int) -> Call:
+    sq_dists = np.full(rows.n, np.inf)
+    return lambda: backend.lower_sq_dists(rows, problem.centers[0], sq_dists, n_threads=n_threads)
+
+
+def label_sq_dists(backend: Backend, rows: Rows, problem: Problem, n_threads: int) -> Call:
+    out = np.empty(rows.n)
+    return lambda: backend.label_sq_dists(rows, 0, rows.n, problem.centers, problem.labels, out, n_threads=n_threads)
+
+
+def distances(backend: Backend, rows: Rows, problem: Problem, n_threads: int) -> Call:
+    n, _, k = problem.shape
+    out = np.empty((n, k), dtype=problem.X.dtype)
+    return lambda: backend.distances(rows, 0, n, problem.centers, out, n_threads=n_threads)
+
+
+KERNEL_CALLS: dict[str, Build] = {
+    "nearest": nearest,
+    "nearest_and_sum": nearest_and_sum,
+    "sum_by_label": sum_by_label,
+    "two_nearest": two_nearest,
+    "candidate_potentials": candidate_potentials,
+    "lower_sq_dists": lower_sq_dists,
+    "label_sq_dists": label_sq_dists,
+    "distances": distances,
+}
+
+
+# --- cases ------------------------------------------------------------------------------------------------
+
+
+def cases() -> Iterator[Case]:
+    for n, d, k in SHAPES:
+        for dtype in DTYPES:
+            for kernel in KERNELS:
+                work = float(n) * d * k
+                name = f"{kernel}-{n}x{d}-k{k}-{dtype}"
+                run = partial(run_kernel, kernel, (n, d, k), dtype)
+                yield Case(BENCH, name, work, run, is_quick=work <= QUICK_WORK)
+
+
+def run_kernel(kernel: str, shape: tuple[int, int, int], dtype: str, settings: Settings) -> Iterator[Row]:
+    n, d, k = shape
+    if kernel == "distances" and n * k > MOST_DISTANCES:
+        raise datasets.Skipped(f"would write {n} x {k} distances; the smaller shapes measure this kernel")
+    problem = make_problem(n, d, k, dtype)
+    backends = [name for name in settings.contenders(float(n) * d * k) if is_its_own(kernel, name)]
+    contenders = {name: Contender(ours(kernel, name, problem, settings.n_threads)) for name in backends}
+    peer_call = peers.kernel_call(kernel, problem.X, problem.centers, problem.labels, settings.n_threads)
+    if peer_call is not None:
+        is_blas = kernel in ("distances", "candidate_potentials")
+        contenders[peers.NAME] = Contender(peer_call) if is_blas else Contender(peer_call, peers.one_blas_thread())
+    measured = in_turns(contenders, settings.repeat)
+
+    theirs = measured.get(peers.NAME)
+    for name in backends:
+        labels = measured[name].result
+        yield Row(
+            bench=BENCH,
+            case=f"{kernel}-{n}x{d}-k{k}-{dtype}",
+            backend=name,
+            isa=get_backend(name).isa,
+            n=n,
+            d=d,
+            k=k,
+            dtype=dtype,
+            threads=settings.n_threads,
+            seconds=measured[name].median,
+            peer_seconds=None if theirs is None else theirs.median,
+            ratio=median_ratio(measured[name], theirs),
+            inertia=check.inertia(problem.X, problem.centers, problem.labels if labels is None else labels),
+            n_wrong=None if labels is None else check.count_not_nearest(problem.X, problem.centers, labels),
+        )
+
+
+def is_its_own(kernel: str, backend_name: str) -> bool:
+    """Whether the backend has the kernel itself; NumPy backends borrow some from each other, as they say openly."""
+    backend = get_backend(backend_name)
+    return not isinstance(backend, ModuleType) or getattr(backend, kernel).__module__ == backend.__name__
+
+
+def ours(kernel: str, backend_name: str, problem: Problem, n_threads: int) -> Call:
+    backend = get_backend(backend_name)
+    rows = backend.prepare(problem.X, copy_budget=COPY_BUDGET, n_threads=n_threads)
+    return KERNEL_CALLS[kernel](backend, rows, problem, n_threads)

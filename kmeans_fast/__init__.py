@@ -1,0 +1,51 @@
+"""Fast k-means clustering with labels that are provably right.
+
+::
+
+    KMeans, kmeans_plusplus          article.py           what people call
+            |                            |
+    estimators/  (scikit-learn's face)   |      _validation.py  _threads.py
+            |                            |
+            +------------+---------------+
+                         |
+    engine/   loop: step -> fill empty -> move centers -> yield
+              shard, partials, seeding, inertia, table ALGORITHMS
+                         |
+    backends/ protocol: nearest, sums, distances, ...   table BACKENDS
+              compiled   identity   broadcast   loop
+                 |
+    kernels/  Cython -> C in vector extensions, one table of instruction sets
+
+K-means is a loop over sums: one step turns rows and centers into sums, mass and a count of changed labels.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from .backends import BACKENDS
+
+if TYPE_CHECKING:
+    from ._info import info
+    from .estimators.functions import kmeans_plusplus
+    from .estimators.kmeans import KMeans
+
+__version__ = "0.1.0"
+
+__all__ = ["BACKENDS", "KMeans", "__version__", "info", "kmeans_plusplus"]
+
+_HOMES = {"KMeans": ".estimators.kmeans", "kmeans_plusplus": ".estimators.functions", "info": "._info"}
+"""Public name -> module, imported on first use, so that `import kmeans_fast` stays light."""
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(_HOMES[name], __name__), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(set(globals()) | set(__all__))

@@ -1,0 +1,77 @@
+"""Arrays in: dtype, order, finite, weights. The only copies of the caller's data are made here."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.utils import check_array, check_random_state
+from sklearn.utils.validation import _check_sample_weight, validate_data
+
+from .backends.protocol import Array, Floats
+
+DTYPES = [np.float64, np.float32, np.float16]
+"""What stays as it is (float16 becomes float32); all else becomes float64."""
+
+
+def as_kernel_array(X: Any, dtype: npt.DTypeLike | None = None) -> Array:
+    """X as a C-contiguous, aligned float32 or float64 array in native byte order; X itself where it is one."""
+    if dtype is None:
+        dtype = np.float32 if X.dtype == np.float16 else X.dtype
+    array: Array = np.require(X, dtype=dtype, requirements=["C", "A"])
+    return array
+
+
+def dtypes_for(X: Any) -> Any:
+    """What ``check_array`` should make of X: it cannot read the dtypes of polars, and would widen them."""
+    dtypes = getattr(X, "dtypes", None)
+    if isinstance(dtypes, list) and dtypes and all(str(dtype) in ("Float16", "Float32") for dtype in dtypes):
+        return np.float32
+    return DTYPES
+
+
+def check_X(X: Any, estimator: Any = None, *, reset: bool = True) -> Array:
+    """X (n, d), finite, as the kernels take it; scikit-learn's errors for what it is not.
+
+    With an estimator, its feature count and names are set (``reset``) or compared.
+    """
+    options: dict[str, Any] = {"dtype": dtypes_for(X), "order": "C"}
+    checked = check_array(X, **options) if estimator is None else validate_data(estimator, X, reset=reset, **options)
+    return as_kernel_array(checked)
+
+
+def check_weights(sample_weight: Any, X: Array) -> Floats | None:
+    """Weights (n,) in float64: finite, none negative, not all zero; None where all are one."""
+    if sample_weight is None:
+        return None
+    weights: Floats = _check_sample_weight(sample_weight, X, dtype=np.float64)
+    least, most = weights.min(), weights.max()
+    if least < 0:
+        row = int((weights < 0).argmax())
+        raise ValueError(f"sample_weight[{row}]={weights[row]} is negative; weights must be >= 0.")
+    if most == 0:
+        raise ValueError("sample_weight is zero for all samples; at least one weight must be positive.")
+    return None if least == most == 1 else weights
+
+
+def check_centers(centers: Any, X: Array, n_clusters: int) -> Array:
+    """Initial centers (n_clusters, d) in X's dtype, finite; may share memory with what was given."""
+    checked = as_kernel_array(check_array(centers, dtype=X.dtype, order="C"), X.dtype)
+    if checked.shape[0] != n_clusters:
+        raise ValueError(
+            f"The shape of the initial centers {checked.shape} does not match the number of clusters {n_clusters}."
+        )
+    if checked.shape[1] != X.shape[1]:
+        raise ValueError(
+            f"The shape of the initial centers {checked.shape} does not match "
+            f"the number of features of the data {X.shape[1]}."
+        )
+    return checked
+
+
+def check_rng(random_state: Any) -> np.random.RandomState | np.random.Generator:
+    """scikit-learn's ``check_random_state``; a numpy Generator is taken as it is."""
+    if isinstance(random_state, np.random.Generator):
+        return random_state
+    return check_random_state(random_state)

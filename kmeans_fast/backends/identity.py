@@ -1,0 +1,286 @@
+"""NumPy with ||x||^2 - 2 x.c + ||c||^2: every kernel, plainly. The specification of all other backends.
+
+A row's label comes from scores ``s_j = ||c_j||^2 / 2 - x.c_j`` of shifted and scaled copies, first in X's dtype.
+Where the two best scores are too close for their error bound, the row goes on: from float32 to float64, and
+from float64 to the decider.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from .conditioning import Conditioning, condition
+from .decider import decide_rows, is_safe, rescaled, sq_dists_direct, sq_dists_paired
+from .protocol import Array, Floats, Indices, Labels, ordered_sum
+
+name = "identity"
+isa = "numpy"
+
+CHUNK_VALUES = 1 << 21
+"""float64 values in the temporaries of one chunk of rows: 16 MB each, at most four of them alive."""
+
+
+@dataclass
+class NumpyRows:
+    X: Array
+    weights: Floats | None
+    conditioning: Conditioning
+    shifted: Array | None
+    """(n, d): the working copy ``(X - origin) * scale``; None where the budget allows none."""
+
+    @property
+    def n(self) -> int:
+        return self.X.shape[0]
+
+    @property
+    def d(self) -> int:
+        return self.X.shape[1]
+
+    @property
+    def data_unit(self) -> float:
+        return self.conditioning.data_unit
+
+    @property
+    def weight_unit(self) -> float:
+        return self.conditioning.weight_unit
+
+    def release(self) -> None:
+        self.shifted = None
+
+
+def prepare(X: Array, weights: Floats | None = None, *, copy_budget: float = 0.0, n_threads: int = 1) -> NumpyRows:
+    conditioning = condition(X, weights)
+    rows = NumpyRows(X, conditioning.weights, conditioning, None)
+    if copy_budget >= 1.0 and not isinstance(X, np.memmap):
+        shifted = np.empty_like(X)
+        for part in chunks(0, rows.n, rows.d):
+            shifted[part] = conditioned(X[part], conditioning, X.dtype)
+        rows.shifted = shifted
+    return rows
+
+
+def chunks(start: int, stop: int, width: int) -> Iterator[slice]:
+    """Slices of start:stop whose temporaries of ``width`` values a row stay bounded."""
+    step = max(1, CHUNK_VALUES // max(width, 1))
+    for first in range(start, stop, step):
+        yield slice(first, min(first + step, stop))
+
+
+def conditioned(values: Array, conditioning: Conditioning, dtype: npt.DTypeLike) -> Array:
+    """``(values - origin) * scale`` in dtype, with no overflow for values of X's size."""
+    scale = np.asarray(conditioning.scale, dtype=dtype)
+    with np.errstate(over="ignore", under="ignore", invalid="ignore"):
+        origin = conditioning.origin.astype(dtype) * scale
+        result: Array = values.astype(dtype, copy=False) * scale
+        result -= origin
+        return result
+
+
+def norms_up(vectors: Array) -> Floats:
+    """Euclidean norms of vectors (m, d), a little too large rather than too small."""
+    with np.errstate(over="ignore", under="ignore", invalid="ignore"):
+        values = vectors.astype(np.float64, copy=False)
+        norms = np.sqrt(np.einsum("ij,ij->i", values, values))
+        return norms * (1 + (vectors.shape[1] + 8) * 2.0**-52) + 2.0**-530
+
+
+def gamma(m: int, unit: float) -> float:
+    return m * unit / (1 - m * unit) if m * unit < 1 else np.inf
+
+
+def certified_labels(x: Array, centers: Array) -> tuple[Labels, npt.NDArray[np.bool_]]:
+    """Best label by score for conditioned x (m, d) and centers (k, d) of one dtype, and where that is proven."""
+    dtype = np.finfo(x.dtype)
+    unit, d, k = float(dtype.eps) / 2, x.shape[1], len(centers)
+    with np.errstate(over="ignore", under="ignore", invalid="ignore"):
+        scores = x @ centers.T
+        np.subtract(np.einsum("ij,ij->i", centers, centers) / 2, scores, out=scores)
+        labels = scores.argmin(axis=1).astype(np.int32)
+        every = np.arange(len(x))
+        best = scores[every, labels].astype(np.float64)
+        scores[every, labels] = np.inf
+        second = scores.min(axis=1).astype(np.float64) if k > 1 else np.inf
+        x_norms, largest = norms_up(x), float(norms_up(centers).max())
+        bound = gamma(d + 4, unit) * (x_norms * largest + largest * largest / 2)
+        bound += 4 * (d + 1) * float(dtype.smallest_normal) * (1 + x_norms + largest)
+        slack = 2 * bound + (d + 3) * 2.0**-53 * (x_norms + largest) ** 2
+        return labels, (second - best) * (1 - unit) > slack
+
+
+def nearest_of(rows: NumpyRows, part: slice, centers: Array) -> Labels:
+    """Labels of one chunk: the cascade from X's dtype through float64 to the decider."""
+    x, conditioning = rows.X[part], rows.conditioning
+    shifted = conditioned(x, conditioning, x.dtype) if rows.shifted is None else rows.shifted[part]
+    labels, is_certain = certified_labels(shifted, conditioned(centers, conditioning, x.dtype))
+    open_rows = np.flatnonzero(~is_certain)
+    if open_rows.size and x.dtype == np.float32:
+        wide = conditioned(x[open_rows], conditioning, np.float64)
+        labels[open_rows], is_certain = certified_labels(wide, conditioned(centers, conditioning, np.float64))
+        open_rows = open_rows[~is_certain]
+    for some in chunks(0, len(open_rows), centers.size):
+        chosen = open_rows[some]
+        labels[chosen] = decide_rows(x[chosen], centers, rows.data_unit)
+    return labels
+
+
+def nearest(rows: NumpyRows, start: int, stop: int, centers: Array, labels: Labels, *, n_threads: int = 1) -> int:
+    if len(centers) == 1:
+        n_changed = int(np.count_nonzero(labels))
+        labels[:] = 0
+        return n_changed
+    n_changed = 0
+    for part in chunks(start, stop, rows.d + len(centers)):
+        old, new = labels[part.start - start : part.stop - start], nearest_of(rows, part, centers)
+        n_changed += int(np.count_nonzero(old != new))
+        old[:] = new
+    return n_changed
+
+
+def nearest_and_sum(
+    rows: NumpyRows,
+    borders: Indices,
+    centers: Array,
+    labels: Labels,
+    sums: Floats,
+    mass: Floats,
+    *,
+    n_threads: int = 1,
+) -> int:
+    n_changed = nearest(rows, int(borders[0]), int(borders[-1]), centers, labels)
+    sum_by_label(rows, borders, labels, sums, mass)
+    return n_changed
+
+
+def sum_by_label(
+    rows: NumpyRows, borders: Indices, labels: Labels, sums: Floats, mass: Floats, *, n_threads: int = 1
+) -> None:
+    k = len(mass)
+    for first, last in zip(borders[:-1].tolist(), borders[1:].tolist(), strict=True):
+        group_labels = labels[first - int(borders[0]) : last - int(borders[0])].astype(np.intp)
+        weights = None if rows.weights is None else rows.weights[first:last]
+        # bincount adds in row order.
+        for feature in range(rows.d):
+            terms = rows.X[first:last, feature].astype(np.float64)
+            if rows.data_unit != 1.0:
+                terms /= rows.data_unit
+            if weights is not None:
+                terms *= weights
+            sums[:, feature] += np.bincount(group_labels, terms, minlength=k)
+        mass += np.bincount(group_labels, weights, minlength=k)
+
+
+def two_nearest(
+    rows: NumpyRows,
+    chosen: Indices,
+    centers: Array,
+    labels: Labels,
+    upper: npt.NDArray[np.float32],
+    lower: npt.NDArray[np.float32],
+    *,
+    n_threads: int = 1,
+) -> int:
+    n_changed = 0
+    slack = 2 * gamma(rows.d + 4, 2.0**-53)
+    for some in chunks(0, len(chosen), centers.size):
+        part = chosen[some]
+        x = rows.X[part]
+        new = decide_rows(x, centers, rows.data_unit)
+        n_changed += int(np.count_nonzero(labels[part] != new))
+        labels[part] = new
+        dists = direct_dists(x, centers, rows.data_unit)
+        every = np.arange(len(part))
+        best = dists[every, new]
+        dists[every, new] = np.inf
+        upper[part] = round_to_float32(best * (1 + slack), np.inf)
+        lower[part] = round_to_float32(dists.min(axis=1) * (1 - slack), -np.inf)
+    return n_changed
+
+
+def direct_dists(x: Array, centers: Array, data_unit: float) -> Floats:
+    """Distances of rows (m, d) and centers (k, d) in data_unit, from direct differences."""
+    sq_dists = sq_dists_direct(x[:, None, :], centers[None, :, :], data_unit)
+    dists: Floats = np.sqrt(sq_dists)
+    row, col = np.nonzero(~is_safe(sq_dists))
+    dists[row, col] = dists_paired(x[row], centers[col], data_unit)
+    return dists
+
+
+def dists_paired(x: Array, centers: Array, data_unit: float) -> Floats:
+    """Distance of row i and center i (m, d) in data_unit: right wherever float64 can hold it."""
+    sq_dists = sq_dists_direct(x, centers, data_unit)
+    dists: Floats = np.sqrt(sq_dists)
+    unsafe = np.flatnonzero(~is_safe(sq_dists))
+    for i in unsafe[(x[unsafe] != centers[unsafe]).any(axis=1)]:
+        value, exponent = rescaled(x[i], centers[i][None, :])
+        with np.errstate(over="ignore", under="ignore"):
+            dists[i] = np.ldexp(np.sqrt(value[0]), exponent - (np.frexp(data_unit)[1] - 1))
+    return dists
+
+
+def round_to_float32(values: Floats, towards: float) -> npt.NDArray[np.float32]:
+    """values >= 0 as float32, rounded outward to inf or down to -inf (but not below 0)."""
+    with np.errstate(over="ignore", under="ignore"):
+        near = values.astype(np.float32)
+        wrong = near < values if towards > 0 else near > values
+        return np.where(wrong, np.nextafter(near, np.float32(towards)), near)
+
+
+def candidate_potentials(
+    rows: NumpyRows, sq_dists: Floats, candidates: Array, potentials: Floats, *, n_threads: int = 1
+) -> None:
+    for i, candidate in enumerate(candidates):
+        terms = sq_dists.copy()
+        lower_sq_dists(rows, candidate, terms)
+        if rows.weights is not None:
+            terms *= rows.weights
+        potentials[i] = ordered_sum(terms)
+
+
+def lower_sq_dists(rows: NumpyRows, center: Array, sq_dists: Floats, *, n_threads: int = 1) -> None:
+    for part in chunks(0, rows.n, rows.d):
+        x = rows.X[part]
+        new = sq_dists_paired(x, np.broadcast_to(center, x.shape), rows.data_unit)
+        np.minimum(sq_dists[part], new, out=sq_dists[part])
+
+
+def label_sq_dists(
+    rows: NumpyRows, start: int, stop: int, centers: Array, labels: Labels, sq_dists: Floats, *, n_threads: int = 1
+) -> None:
+    for part in chunks(start, stop, rows.d):
+        here = slice(part.start - start, part.stop - start)
+        sq_dists[here] = sq_dists_paired(rows.X[part], centers[labels[here]], rows.data_unit)
+
+
+def distances(rows: NumpyRows, start: int, stop: int, centers: Array, out: Array, *, n_threads: int = 1) -> None:
+    conditioning, limit = rows.conditioning, kept_share(rows.X.dtype)
+    shifted_centers = conditioned(centers, conditioning, np.float64)
+    center_sq_norms = np.einsum("ij,ij->i", shifted_centers, shifted_centers)
+    for part in chunks(start, stop, rows.d + 2 * len(centers)):
+        shifted = conditioned(rows.X[part], conditioning, np.float64)
+        with np.errstate(over="ignore", under="ignore", invalid="ignore"):
+            sq_norms = np.einsum("ij,ij->i", shifted, shifted)[:, None]
+            sq_dists = sq_norms - 2 * (shifted @ shifted_centers.T) + center_sq_norms
+            np.maximum(sq_dists, 0.0, out=sq_dists)
+            is_kept = sq_dists > 2 * limit * (sq_norms + center_sq_norms) + 2.0**-900
+            is_kept &= sq_dists < np.inf
+            dists = np.sqrt(sq_dists) / conditioning.scale
+        redo_row, redo_col = np.nonzero(~is_kept)
+        for some in chunks(0, len(redo_row), 3 * rows.d):
+            row, col = redo_row[some], redo_col[some]
+            exact = dists_paired(rows.X[part][row], centers[col], rows.data_unit)
+            with np.errstate(over="ignore", under="ignore"):
+                dists[row, col] = exact * rows.data_unit
+        with np.errstate(over="ignore", under="ignore"):
+            out[part.start - start : part.stop - start] = dists
+
+
+def kept_share(dtype: npt.DTypeLike) -> float:
+    """Least ``||x - c||^2 / (||x|| + ||c||)^2`` at which the float64 identity is precise enough for dtype.
+
+    The caller compares with ``2 (||x||^2 + ||c||^2)``, which is never less than that square.
+    """
+    return 2.0**-20 if dtype == np.float32 else 0.25

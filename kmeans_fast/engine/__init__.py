@@ -1,0 +1,1 @@
+"""The algorithm: one loop over sums, on any backend."""

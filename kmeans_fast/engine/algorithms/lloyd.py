@@ -1,0 +1,41 @@
+"""Every row meets every center, in every step. Source: Lloyd, Least squares quantization in PCM, 1982."""
+
+from __future__ import annotations
+
+from ...backends.protocol import Array, Backend, Floats, Indices, Labels, Rows, group_borders
+from ..partials import Partials
+from ..slices import WORK, group_runs, row_slices
+
+
+class Lloyd:
+    def __init__(self, backend: Backend, rows: Rows, labels: Labels, n_threads: int) -> None:
+        self.backend = backend
+        self.rows = rows
+        self.labels = labels
+        self.n_threads = n_threads
+
+    def step(self, centers: Array, shifts: Floats | None) -> Partials:
+        totals = Partials.zeros(*centers.shape)
+        for run in group_runs(group_borders(self.rows.n, len(centers)), centers.size):
+            if int(run[-1] - run[0]) * centers.size > 2 * WORK:
+                self._step_in_pieces(run, centers, totals)
+            else:
+                totals.n_changed += self.backend.nearest_and_sum(
+                    self.rows,
+                    run,
+                    centers,
+                    self.labels[run[0] : run[-1]],
+                    totals.sums,
+                    totals.mass,
+                    n_threads=self.n_threads,
+                )
+        return totals
+
+    def _step_in_pieces(self, group: Indices, centers: Array, totals: Partials) -> None:
+        """One group that is too much work for one call: labels piece by piece, then the sums of the whole group."""
+        for start, stop in row_slices(int(group[0]), int(group[1]), centers.size):
+            totals.n_changed += self.backend.nearest(
+                self.rows, start, stop, centers, self.labels[start:stop], n_threads=self.n_threads
+            )
+        labels = self.labels[group[0] : group[1]]
+        self.backend.sum_by_label(self.rows, group, labels, totals.sums, totals.mass, n_threads=self.n_threads)

@@ -1,0 +1,92 @@
+"""The inertia of an iteration from its sums, with a bound of its error; and the variance of the data.
+
+With S_j and m_j the sum and mass of cluster j about an origin, and Q the weighted spread about it,
+``inertia = Q - 2 sum_j c_j.S_j + sum_j m_j ||c_j||^2``. Q needs one pass over the rows, once.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from ..backends.protocol import SUM_BLOCK, Array, Floats, group_borders, ordered_sum
+from .loop import Iteration
+from .partials import Partials
+from .shard import Shard, weighted_sum
+
+PRECISION = 1e-9
+"""Relative error at which an inertia from sums gives way to a direct pass."""
+
+
+class Spread:
+    """How far the rows of a shard lie from their mean; in units."""
+
+    def __init__(self, shard: Shard, totals: Partials) -> None:
+        """``totals`` are the Partials of any step: all that is read is where the mean lies."""
+        rows = shard.rows
+        self.rows = rows
+        mean = totals.sums.sum(axis=0) / totals.mass.sum()
+        center = (mean * rows.data_unit).astype(rows.X.dtype)
+        self.origin: Floats = center.astype(np.float64) / rows.data_unit
+        self.offset = math.sqrt(float(totals.mass.sum()) * float(self.origin.dot(self.origin)))
+        """Root of the mass times the squared distance of the origin from zero."""
+        sq_dists = np.full(rows.n, math.inf)
+        shard.backend.lower_sq_dists(rows, center, sq_dists, n_threads=shard.n_threads)
+        self.mean_variance = math.nan
+        if rows.weights is None:
+            offset = mean - self.origin
+            self.mean_variance = max(0.0, ordered_sum(sq_dists) / rows.n - float(offset.dot(offset))) / rows.d
+        self.sq_spread = weighted_sum(sq_dists, rows.weights)
+
+    def inertia(self, shard: Shard, iteration: Iteration) -> float:
+        """Inertia of the rows about the centers that they were assigned to."""
+        value, bound = self._inertia_and_bound(iteration.centers, iteration.totals)
+        if bound <= PRECISION * value:
+            return value
+        return shard.inertia(iteration.centers)
+
+    def _inertia_and_bound(self, centers: Array, totals: Partials) -> tuple[float, float]:
+        """By Cauchy and Schwarz, with R^2 = sum m ||c||^2 and M = sum m, all sums of absolute values that occur
+        are at most ``Q + 2 R (sqrt Q + 2 sqrt M ||origin||) + R^2``; each is off by at most gamma_(terms).
+        """
+        about = centers.astype(np.float64, copy=False)
+        if self.rows.data_unit != 1.0:
+            about = about / self.rows.data_unit
+        about = about - self.origin
+        moments = totals.mass[:, None] * self.origin
+        moments -= totals.sums
+        from_sums = float(np.einsum("ij,ij->i", about, moments).sum())
+        from_means = float(np.einsum("ij,ij->i", about, about).dot(totals.mass))
+        value = self.sq_spread + 2 * from_sums + from_means
+        n_terms = longest_sum(self.rows.n, len(centers)) + 2 * self.rows.d + len(centers) + self.rows.n // SUM_BLOCK
+        spread, radius = math.sqrt(self.sq_spread), math.sqrt(from_means)
+        absolute = self.sq_spread + 2 * radius * (spread + 2 * self.offset) + from_means
+        return value, (n_terms + 100) * 2.0**-53 * 1.01 * absolute
+
+
+def longest_sum(n: int, k: int) -> int:
+    """Additions behind one of the sums of a step: rows of a group, then groups."""
+    n_groups = len(group_borders(n, k)) - 1
+    return -(-n // n_groups) + 2 * 64 + n_groups
+
+
+def mean_variance(X: Array, data_unit: float) -> float:
+    """``np.mean(np.var(X, axis=0))`` of X (n, d) in ``data_unit**2``: unweighted, in float64, in row chunks."""
+    n, d = X.shape
+    step = max(1, (1 << 17) // d)
+    mean = np.zeros(d)
+    for start in range(0, n, step):
+        mean += np.add.reduce(in_units(X[start : start + step], data_unit), axis=0)
+    mean /= n
+    total = 0.0
+    for start in range(0, n, step):
+        part = in_units(X[start : start + step], data_unit) - mean
+        total += float(np.vdot(part, part))
+    return total / n / d
+
+
+def in_units(X: Array, data_unit: float) -> Floats:
+    """X in float64 and in ``data_unit``."""
+    values: Floats = X.astype(np.float64, copy=False)
+    return values if data_unit == 1.0 else values / data_unit

@@ -1,0 +1,68 @@
+"""The one loop: assign and sum, fill what is empty, move the centers, and say what happened."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..backends.protocol import Array, Floats, Labels
+from .empty_clusters import Rule, take_farthest
+from .partials import Partials
+from .shard import Shard
+
+
+@dataclass(frozen=True, slots=True)
+class Iteration:
+    n_iter: int
+    centers: Array
+    """(k, d): the centers that the rows were assigned to."""
+    new_centers: Array
+    """(k, d): the means of these rows."""
+    totals: Partials
+    n_filled: int
+    """Empty clusters that were given a row."""
+    sq_shifts: Floats
+    """(k,): squared moves of the centers, in ``data_unit**2``."""
+
+    @property
+    def is_settled(self) -> bool:
+        """No label changed and no cluster was filled: the labels are right for the new centers too."""
+        return self.totals.n_changed == 0 and self.n_filled == 0
+
+
+def iterate(shards: Shard, centers: Array, max_iter: int, fill_empty: Rule = take_farthest) -> Iterator[Iteration]:
+    """Yield one Iteration after the other; who consumes them decides when to stop."""
+    shifts = None
+    for n_iter in range(1, max_iter + 1):
+        totals = shards.step(centers, shifts)
+        new_centers, n_filled = fill_empty(totals, shards, centers)
+        sq_shifts = squared_shifts(new_centers, centers, shards.data_unit)
+        shifts = shifts_up(sq_shifts, centers.shape[1])
+        yield Iteration(n_iter, centers, new_centers, totals, n_filled, sq_shifts)
+        centers = new_centers
+
+
+def squared_shifts(new_centers: Array, centers: Array, data_unit: float) -> Floats:
+    """Squared distances (k,) that the stored centers moved, in ``data_unit**2``."""
+    new, old = new_centers.astype(np.float64, copy=False), centers.astype(np.float64, copy=False)
+    if data_unit != 1.0:
+        new, old = new / data_unit, old / data_unit
+    moved = new - old
+    sq_shifts: Floats = np.einsum("ij,ij->i", moved, moved)
+    return sq_shifts
+
+
+def shifts_up(sq_shifts: Floats, d: int) -> Floats:
+    """Distances (k,) from squared ones, rounded up beyond every rounding error of d terms."""
+    shifts: Floats = np.sqrt(sq_shifts)
+    shifts *= 1 + (d + 4) * 2.0**-52
+    return shifts
+
+
+def finish(shards: Shard, last: Iteration) -> tuple[Labels, float]:
+    """Labels (n,) and inertia, in units, for the final centers ``last.new_centers``."""
+    if not last.is_settled:
+        shards.assign(last.new_centers)
+    return shards.labels, shards.inertia(last.new_centers)

@@ -1,0 +1,93 @@
+"""Where the centers begin: the table SEEDINGS, a given array, or the caller's own function.
+
+The draws are scikit-learn's, in its order, so that the same random state picks the same rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..backends.protocol import Backend, Floats, Indices, Rows, ordered_sum
+
+RandomState = np.random.RandomState | np.random.Generator
+
+
+def probabilities(rows: Rows) -> Floats:
+    """Chance (n,) of each row to be drawn: its share of the weights."""
+    if rows.weights is None:
+        return np.full(rows.n, 1.0 / rows.n)
+    shares: Floats = rows.weights / rows.weights.sum()
+    return shares
+
+
+def random_rows(backend: Backend, rows: Rows, k: int, random_state: RandomState, *, n_threads: int = 1) -> Indices:
+    """k distinct rows, by weight."""
+    chosen = random_state.choice(rows.n, size=k, replace=False, p=probabilities(rows))
+    return chosen.astype(np.int64, copy=False)
+
+
+def plus_plus(
+    backend: Backend,
+    rows: Rows,
+    k: int,
+    random_state: RandomState,
+    *,
+    n_local_trials: int | None = None,
+    n_threads: int = 1,
+) -> Indices:
+    """Greedy k-means++: each next row is the best of a few, drawn by weight times squared distance to the others.
+
+    Source: Arthur and Vassilvitskii, k-means++: the advantages of careful seeding, 2007.
+    """
+    X, weights = rows.X, rows.weights
+    n_trials = 2 + int(np.log(k)) if n_local_trials is None else n_local_trials
+    first_row, last_row = weighted_ends(weights, rows.n)
+    chosen = np.empty(k, dtype=np.int64)
+    chosen[0] = random_state.choice(rows.n, p=probabilities(rows))
+    sq_dists = np.full(rows.n, np.inf)
+    potentials = np.empty(n_trials)
+    backend.lower_sq_dists(rows, X[chosen[0]], sq_dists, n_threads=n_threads)
+    potential = ordered_sum(sq_dists if weights is None else sq_dists * weights)
+    for i in range(1, k):
+        drawn = random_state.uniform(size=n_trials) * potential
+        running = np.cumsum(sq_dists) if weights is None else np.multiply(sq_dists, weights)
+        if weights is not None:
+            np.cumsum(running, out=running)
+        candidates = np.clip(np.searchsorted(running, drawn), first_row, last_row)
+        del running
+        backend.candidate_potentials(rows, sq_dists, X[candidates], potentials, n_threads=n_threads)
+        best = int(potentials.argmin())
+        chosen[i], potential = candidates[best], float(potentials[best])
+        backend.lower_sq_dists(rows, X[chosen[i]], sq_dists, n_threads=n_threads)
+    return chosen
+
+
+def weighted_ends(weights: Floats | None, n: int) -> tuple[int, int]:
+    """First and last row of positive weight: a draw at either end of rounding falls on these."""
+    if weights is None:
+        return 0, n - 1
+    return int((weights > 0).argmax()), n - 1 - int((weights[::-1] > 0).argmax())
+
+
+SEEDINGS: dict[str, Callable[..., Indices]] = {"k-means++": plus_plus, "random": random_rows}
+
+
+def seed(
+    init: str | npt.ArrayLike | Callable[..., Any],
+    backend: Backend,
+    rows: Rows,
+    k: int,
+    random_state: RandomState,
+    *,
+    n_threads: int = 1,
+) -> Any:
+    """First centers (k, d): by name from SEEDINGS, a copy of a given array, or what ``init(X, k, ...)`` returns."""
+    if isinstance(init, str):
+        return rows.X[SEEDINGS[init](backend, rows, k, random_state, n_threads=n_threads)]
+    if callable(init):
+        return init(rows.X, k, random_state=random_state)
+    return np.array(init, dtype=rows.X.dtype, order="C")

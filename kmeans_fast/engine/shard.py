@@ -1,0 +1,111 @@
+"""Some rows, their labels, and one algorithm's memory."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import numpy.typing as npt
+
+from ..backends.protocol import Array, Backend, Floats, Indices, Labels, Rows, group_borders, ordered_sum
+from .algorithms import ALGORITHMS
+from .partials import Partials
+from .slices import row_slices
+
+
+class Shard:
+    """The rows of one run. Squared distances and inertias are in the units of ``rows``."""
+
+    def __init__(self, backend: Backend, rows: Rows, k: int, *, algorithm: str = "lloyd", n_threads: int = 1) -> None:
+        self.backend = backend
+        self.rows = rows
+        self.k = k
+        self.n_threads = n_threads
+        self.labels: Labels = np.full(rows.n, -1, dtype=np.int32)
+        self.algorithm = ALGORITHMS[algorithm].build(backend, rows, self.labels, n_threads)
+
+    @property
+    def data_unit(self) -> float:
+        return self.rows.data_unit
+
+    def step(self, centers: Array, shifts: Floats | None) -> Partials:
+        return self.algorithm.step(centers, shifts)
+
+    def assign(self, centers: Array) -> None:
+        """Label every row by the nearest center."""
+        assign(self.backend, self.rows, centers, self.labels, self.n_threads)
+
+    def sq_dists(self, centers: Array) -> Floats:
+        """Squared distance (n,) of each row to the center that its label names."""
+        return label_sq_dists(self.backend, self.rows, centers, self.labels, self.n_threads)
+
+    def inertia(self, centers: Array) -> float:
+        """Weighted sum of squared distances for the labels as they are."""
+        return weighted_sum(self.sq_dists(centers), self.rows.weights)
+
+    def farthest(self, count: int, centers: Array) -> tuple[Floats, Indices]:
+        """At most count rows by decreasing squared distance to their center, then by index.
+
+        Rows of weight zero, and rows at distance zero, are not among them.
+        """
+        sq_dists = self.sq_dists(centers)
+        if self.rows.weights is not None:
+            sq_dists[self.rows.weights == 0] = 0.0
+        if count < len(sq_dists):
+            least = np.partition(sq_dists, len(sq_dists) - count)[len(sq_dists) - count]
+            found = np.flatnonzero(sq_dists >= least)
+        else:
+            found = np.arange(len(sq_dists))
+        found = found[sq_dists[found] > 0]
+        found = found[np.argsort(-sq_dists[found], kind="stable")][:count]
+        return sq_dists[found], found
+
+    def totals_after_moving(self, moved: Indices, clusters: npt.NDArray[np.integer]) -> Partials:
+        """Sums and mass if the rows ``moved`` had the labels ``clusters``; the labels stay as they are.
+
+        Added up anew: taking an outlier out of a sum by subtraction would leave its rounding errors behind.
+        """
+        totals = Partials.zeros(self.k, self.rows.d)
+        before = self.labels[moved]
+        self.labels[moved] = clusters
+        try:
+            borders = group_borders(self.rows.n, self.k)
+            self.backend.sum_by_label(
+                self.rows, borders, self.labels, totals.sums, totals.mass, n_threads=self.n_threads
+            )
+        finally:
+            self.labels[moved] = before
+        return totals
+
+
+def assign(backend: Backend, rows: Rows, centers: Array, labels: Labels, n_threads: int) -> int:
+    """Write the nearest center of every row to labels (n,); return how many changed."""
+    n_changed = 0
+    for start, stop in row_slices(0, rows.n, centers.size):
+        n_changed += backend.nearest(rows, start, stop, centers, labels[start:stop], n_threads=n_threads)
+    return n_changed
+
+
+def label_sq_dists(backend: Backend, rows: Rows, centers: Array, labels: Labels, n_threads: int) -> Floats:
+    """Squared distance (n,) of each row to the center that its label names."""
+    sq_dists = np.empty(rows.n)
+    for start, stop in row_slices(0, rows.n, rows.d):
+        part = slice(start, stop)
+        backend.label_sq_dists(rows, start, stop, centers, labels[part], sq_dists[part], n_threads=n_threads)
+    return sq_dists
+
+
+def weighted_sum(terms: Floats, weights: Floats | None) -> float:
+    """Sum of ``weights * terms`` in the fixed order of ``ordered_sum``; overwrites terms."""
+    if weights is not None:
+        terms *= weights
+    return ordered_sum(terms)
+
+
+def in_data_units(inertia: float, rows: Rows) -> float:
+    """``inertia * data_unit**2 * weight_unit``: what the caller's data and weights give; inf or 0 at the limits."""
+    exponent = 2 * (math.frexp(rows.data_unit)[1] - 1) + math.frexp(rows.weight_unit)[1] - 1
+    try:
+        return math.ldexp(inertia, exponent)
+    except OverflowError:
+        return math.inf

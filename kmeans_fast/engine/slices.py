@@ -1,0 +1,40 @@
+"""Work cut into pieces of about 0.1 s, so that an interrupt is seen between two kernel calls."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ..backends.protocol import GROUP_ALIGNMENT, Indices
+
+WORK = 10_000_000_000
+"""Multiply-adds in one kernel call: about 0.1 s on one core with wide vectors."""
+
+
+def row_slices(start: int, stop: int, work_per_row: int, work: int = WORK) -> Iterator[tuple[int, int]]:
+    """start:stop in pieces of at most ``work``, but of at least 64 rows.
+
+    >>> list(row_slices(0, 200, 10, work=1280))
+    [(0, 128), (128, 200)]
+    """
+    step = max(1, work // max(1, work_per_row) // GROUP_ALIGNMENT) * GROUP_ALIGNMENT
+    for first in range(start, stop, step):
+        yield first, min(first + step, stop)
+
+
+def group_runs(borders: Indices, work_per_row: int, work: int = WORK) -> Iterator[Indices]:
+    """Borders of runs of consecutive groups: each run of at most ``work``, but of at least one group.
+
+    >>> import numpy as np
+    >>> [run.tolist() for run in group_runs(np.array([0, 64, 128, 192]), 10, work=1280)]
+    [[0, 64, 128], [128, 192]]
+    """
+    if int(borders[-1] - borders[0]) * work_per_row <= work:
+        yield borders
+        return
+    first, n_groups = 0, len(borders) - 1
+    while first < n_groups:
+        last = first + 1
+        while last < n_groups and int(borders[last + 1] - borders[first]) * work_per_row <= work:
+            last += 1
+        yield borders[first : last + 1]
+        first = last

@@ -1,0 +1,201 @@
+"""What every k-means estimator does alike: check parameters, label, measure and transform rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from numbers import Integral, Real
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMixin
+from sklearn.utils._param_validation import HasMethods, Interval, Options, StrOptions
+from sklearn.utils.validation import check_is_fitted
+
+from .._threads import resolve_n_threads, worthwhile
+from .._validation import as_kernel_array, check_weights, check_X
+from ..backends import BACKENDS, get_backend
+from ..backends.protocol import Array, Backend, Floats, Labels, Rows
+from ..engine.seeding import SEEDINGS
+from ..engine.shard import assign, in_data_units, label_sq_dists, weighted_sum
+from ..engine.slices import row_slices
+
+
+class BaseKMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseEstimator):
+    """Everything that needs fitted centers only."""
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        "n_clusters": [Interval(Integral, 1, None, closed="left")],
+        "init": [StrOptions(set(SEEDINGS)), callable, "array-like"],
+        "n_init": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
+        "max_iter": [Interval(Integral, 1, None, closed="left")],
+        "tol": [Interval(Real, 0, None, closed="left")],
+        "verbose": ["verbose"],
+        "random_state": ["random_state", np.random.Generator],
+        "backend": [StrOptions({"auto", *BACKENDS}), HasMethods(["prepare", "nearest_and_sum"])],
+        "n_threads": [None, Options(Integral, {-1}), Interval(Integral, 1, None, closed="left")],
+        "copy_budget": [Interval(Real, 0, None, closed="left")],
+    }
+
+    n_clusters: int
+    backend: str | Backend
+    n_threads: int | None
+    copy_budget: float
+    cluster_centers_: Array
+    labels_: Labels
+
+    def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
+        raise NotImplementedError
+
+    def fit_predict(self, X: Any, y: Any = None, sample_weight: Any = None) -> Labels:
+        """Fit, and give the labels of the training rows.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            The rows to cluster.
+        y : ignored
+            Present by convention.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows; None gives each the weight one.
+
+        Returns
+        -------
+        labels : ndarray of shape (n_samples,), int32
+            Index of the nearest center of each row.
+        """
+        return self.fit(X, sample_weight=sample_weight).labels_
+
+    def predict(self, X: Any) -> Labels:
+        """Index of the nearest center of each row; of equally near ones, the lowest.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows to label, of any float dtype, whatever the model was fitted on.
+
+        Returns
+        -------
+        labels : ndarray of shape (n_samples,), int32
+            Index of the nearest center of each row.
+        """
+        rows, centers, backend, n_threads = self._ready(self._checked(X))
+        return self._labels(rows, centers, backend, n_threads)
+
+    def fit_transform(self, X: Any, y: Any = None, sample_weight: Any = None) -> Array:
+        """Fit, and give the distances of the training rows to the centers.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            The rows to cluster.
+        y : ignored
+            Present by convention.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows; None gives each the weight one.
+
+        Returns
+        -------
+        X_new : ndarray of shape (n_samples, n_clusters)
+            Euclidean distances.
+        """
+        distances: Array = self.fit(X, sample_weight=sample_weight).transform(X)
+        return distances
+
+    def transform(self, X: Any) -> Array:
+        """Euclidean distance of each row to each center.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows to measure.
+
+        Returns
+        -------
+        X_new : ndarray of shape (n_samples, n_clusters)
+            Distances, in X's float dtype.
+        """
+        X = self._checked(X)
+        rows, centers, backend, n_threads = self._ready(X)
+        out = np.empty((rows.n, len(centers)), dtype=rows.X.dtype)
+        for start, stop in row_slices(0, rows.n, centers.size):
+            backend.distances(rows, start, stop, centers, out[start:stop], n_threads=n_threads)
+        # float32 rows and a float64 model are measured in float64; the answer has X's dtype.
+        return out.astype(X.dtype, copy=False)
+
+    def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
+        """Minus the inertia of X: the higher, the better.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows to measure.
+        y : ignored
+            Present by convention.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows; None gives each the weight one.
+
+        Returns
+        -------
+        score : float
+            Minus the weighted sum of squared distances to the nearest centers.
+        """
+        return -self.inertia(X, sample_weight)
+
+    def inertia(self, X: Any, sample_weight: Any = None) -> float:
+        """Weighted sum of the squared distances of the rows to their nearest centers.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows to measure.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows; None gives each the weight one.
+
+        Returns
+        -------
+        inertia : float
+            Sum of ``weight * ||x - center||**2``, in float64, from direct differences.
+        """
+        X = self._checked(X)
+        rows, centers, backend, n_threads = self._ready(X, check_weights(sample_weight, X))
+        labels = self._labels(rows, centers, backend, n_threads)
+        sq_dists = label_sq_dists(backend, rows, centers, labels, n_threads)
+        return in_data_units(weighted_sum(sq_dists, rows.weights), rows)
+
+    def _labels(self, rows: Rows, centers: Array, backend: Backend, n_threads: int) -> Labels:
+        labels = np.full(rows.n, -1, dtype=np.int32)
+        assign(backend, rows, centers, labels, n_threads)
+        return labels
+
+    def _checked(self, X: Any) -> Array:
+        check_is_fitted(self)
+        return check_X(X, self, reset=False)
+
+    def _ready(self, X: Array, weights: Floats | None = None) -> tuple[Rows, Array, Backend, int]:
+        """Rows and centers of one dtype, the wider of the two, with the backend and its threads."""
+        dtype = np.result_type(X, self.cluster_centers_)
+        centers = as_kernel_array(self.cluster_centers_, dtype)
+        backend, n_threads = self._backend_and_threads(X)
+        rows = backend.prepare(as_kernel_array(X, dtype), weights, copy_budget=0.0, n_threads=n_threads)
+        return rows, centers, backend, n_threads
+
+    def _backend_and_threads(self, X: Array) -> tuple[Backend, int]:
+        backend = get_backend(self.backend) if isinstance(self.backend, str) else self.backend
+        n_threads = resolve_n_threads(self.n_threads, backend)
+        return backend, worthwhile(n_threads, X.size * self.n_clusters)
+
+    @property
+    def _n_features_out(self) -> int:
+        return int(self.cluster_centers_.shape[0])
+
+    @contextmanager
+    def _unchanged_if_interrupted(self) -> Iterator[None]:
+        """An error or an interrupt leaves the estimator as it was."""
+        before = dict(self.__dict__)
+        try:
+            yield
+        except BaseException:
+            self.__dict__.clear()
+            self.__dict__.update(before)
+            raise

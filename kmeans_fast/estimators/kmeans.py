@@ -1,0 +1,260 @@
+"""KMeans: scikit-learn's estimator on certified kernels."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from typing import Any, ClassVar, Literal, Self
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.base import _fit_context
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils._param_validation import StrOptions
+
+from .._validation import check_centers, check_rng, check_weights, check_X
+from ..backends.protocol import Array, Backend, Labels
+from ..engine.algorithms import ALGORITHMS, choose
+from ..engine.seeding import seed
+from ..engine.shard import in_data_units
+from .base import BaseKMeans
+from .runs import Run, Runner
+
+
+class KMeans(BaseKMeans):
+    """K-means clustering: a drop-in for scikit-learn's, with labels that are provably those of the nearest centers.
+
+    Parameters
+    ----------
+    n_clusters : int, default=8
+        Number of clusters and of centers.
+    init : {'k-means++', 'random'}, array-like of shape (n_clusters, n_features) or callable, \
+            default='k-means++'
+        Where the centers begin: at rows drawn one by one, far from each other; at rows drawn at random; at the
+        given centers; or where ``init(X, n_clusters, random_state=...)`` says.
+    n_init : 'auto' or int, default='auto'
+        Runs from different first centers, the best of which is kept. 'auto' is 10 for 'random' and a callable, else 1.
+    max_iter : int, default=300
+        Most iterations of a run.
+    tol : float, default=1e-4
+        A run ends when the summed squared moves of the centers are at most ``tol`` times the mean variance of the
+        features. 0 goes on until no label changes.
+    verbose : int, default=0
+        Whether to print the progress.
+    random_state : int, RandomState, Generator or None, default=None
+        Source of the random numbers; an int gives the same result in every call.
+    copy_x : bool, default=True
+        Accepted for compatibility: X is never modified.
+    algorithm : {'auto', 'lloyd', 'elkan'}, default='auto'
+        How the nearest centers are found. The result is the same for all of them.
+    backend : {'auto', 'compiled', 'identity', 'broadcast', 'loop'}, default='auto'
+        The kernels; 'auto' is 'compiled'. The labels are the same for all of them.
+    n_threads : int or None, default=None
+        Threads: None for the CPUs that this process may use, -1 for all. The result has the same bits for all.
+    copy_budget : float, default=1.5
+        Most memory for working copies, as a multiple of the bytes of X; 0 allows none. The result is the same.
+
+    Attributes
+    ----------
+    cluster_centers_ : ndarray of shape (n_clusters, n_features)
+        Weighted means of the clusters: float32 if X is (or float16), else float64.
+    labels_ : ndarray of shape (n_samples,), int32
+        Index of the nearest center of each row: what ``predict`` gives.
+    inertia_ : float
+        Weighted sum of squared distances of the rows to their centers.
+    n_iter_ : int
+        Iterations of the best run.
+    converged_ : bool
+        Whether the best run ended by itself, not by ``max_iter``.
+    history_ : dict of ndarrays of shape (n_iter_,)
+        Of the best run, by iteration: 'inertia' about the centers that the rows were assigned to, 'shift' (root of the
+        summed squared moves of the centers), 'n_changed' (labels that changed) and 'seconds'.
+    n_features_in_ : int
+        Number of features in ``fit``.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the features, where X had names.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from kmeans_fast import KMeans
+    >>> X = np.array([[1, 2], [1, 4], [1, 0], [10, 2], [10, 4], [10, 0]])
+    >>> model = KMeans(n_clusters=2, random_state=0, backend='identity').fit(X)
+    >>> model.labels_
+    array([1, 1, 1, 0, 0, 0], dtype=int32)
+    >>> model.predict([[0, 0], [12, 3]])
+    array([1, 0], dtype=int32)
+    >>> model.cluster_centers_
+    array([[10.,  2.],
+           [ 1.,  2.]])
+    """
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        **BaseKMeans._parameter_constraints,
+        "copy_x": ["boolean"],
+        "algorithm": [StrOptions({"auto", "elkan", *ALGORITHMS})],
+    }
+
+    def __init__(
+        self,
+        n_clusters: int = 8,
+        *,
+        init: str | npt.ArrayLike | Callable[..., Any] = "k-means++",
+        n_init: Literal["auto"] | int = "auto",
+        max_iter: int = 300,
+        tol: float = 1e-4,
+        verbose: int = 0,
+        random_state: int | np.random.RandomState | np.random.Generator | None = None,
+        copy_x: bool = True,
+        algorithm: str = "auto",
+        backend: str | Backend = "auto",
+        n_threads: int | None = None,
+        copy_budget: float = 1.5,
+    ) -> None:
+        self.n_clusters = n_clusters
+        self.init = init
+        self.n_init = n_init
+        self.max_iter = max_iter
+        self.tol = tol
+        self.verbose = verbose
+        self.random_state = random_state
+        self.copy_x = copy_x
+        self.algorithm = algorithm
+        self.backend = backend
+        self.n_threads = n_threads
+        self.copy_budget = copy_budget
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
+        """Find the centers.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            The rows to cluster. Copied only if not C-contiguous float32 or float64; never modified.
+        y : ignored
+            Present by convention.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows; None gives each the weight one.
+
+        Returns
+        -------
+        self : KMeans
+            The fitted estimator.
+        """
+        with self._unchanged_if_interrupted():
+            X = check_X(X, self)
+            self._check_against(X)
+            self._set_results(*self._best_run(X, check_weights(sample_weight, X)))
+        return self
+
+    def _check_against(self, X: Array) -> None:
+        if len(X) < self.n_clusters:
+            raise ValueError(f"n_samples={len(X)} should be >= n_clusters={self.n_clusters}.")
+        is_array = not isinstance(self.init, str) and not callable(self.init)
+        if self.n_init == "auto":
+            self._n_init = 1 if is_array or self.init == "k-means++" else 10
+        else:
+            self._n_init = int(self.n_init)
+        if is_array and self._n_init != 1:
+            warnings.warn(
+                f"init is an array: {type(self).__name__} makes one run from it, not n_init={self.n_init}.",
+                RuntimeWarning,
+                stacklevel=4,
+            )
+            self._n_init = 1
+        self._algorithm = self.algorithm
+        if self.algorithm == "elkan" and self.n_clusters == 1:
+            warnings.warn(
+                "algorithm='elkan' has nothing to prune for a single cluster; 'lloyd' is used.",
+                RuntimeWarning,
+                stacklevel=4,
+            )
+            self._algorithm = "lloyd"
+        if self._algorithm not in ALGORITHMS:
+            self._algorithm = choose(len(X), X.shape[1], self.n_clusters, X.dtype)
+
+    def _best_run(self, X: Array, weights: Any) -> tuple[Run, float]:
+        """The best of ``_n_init`` runs, and its inertia in the units of X."""
+        init = self.init
+        if not isinstance(init, str) and not callable(init):
+            init = check_centers(init, X, self.n_clusters)
+        random_state = check_rng(self.random_state)
+        backend, n_threads = self._backend_and_threads(X)
+        rows = backend.prepare(X, weights, copy_budget=self.copy_budget, n_threads=n_threads)
+        runner = Runner(
+            backend,
+            rows,
+            algorithm=self._algorithm,
+            max_iter=self.max_iter,
+            tol=self.tol,
+            n_threads=n_threads,
+            say=print if self.verbose else None,
+        )
+        best: Run | None = None
+        for _ in range(self._n_init):
+            centers = seed(init, backend, rows, self.n_clusters, random_state, n_threads=n_threads)
+            if callable(init):
+                centers = check_centers(centers, X, self.n_clusters)
+            if self.verbose:
+                print("Initialization complete")
+            run = runner.run(centers)
+            if best is None or (run.inertia < best.inertia and not is_same_clustering(run, best)):
+                best = run
+        assert best is not None
+        rows.release()
+        return best, in_data_units(best.inertia, rows)
+
+    def _set_results(self, run: Run, inertia: float) -> None:
+        is_used = np.zeros(self.n_clusters, dtype=bool)
+        is_used[run.labels] = True
+        n_distinct = int(np.count_nonzero(is_used))
+        if n_distinct < self.n_clusters:
+            warnings.warn(
+                f"Number of distinct clusters ({n_distinct}) found smaller than n_clusters ({self.n_clusters}). "
+                "Possibly due to duplicate points in X.",
+                ConvergenceWarning,
+                stacklevel=4,
+            )
+        self.cluster_centers_ = run.centers
+        self.labels_ = run.labels
+        self.inertia_ = inertia
+        self.n_iter_ = run.n_iter
+        self.converged_ = run.converged
+        self.history_ = run.history
+
+    def _init_centroids(
+        self,
+        X: Any,
+        x_squared_norms: Any = None,
+        init: Any = None,
+        random_state: Any = None,
+        sample_weight: Any = None,
+        init_size: int | None = None,
+        n_centroids: int | None = None,
+    ) -> Array:
+        """First centers for X, as scikit-learn's method of this name gives them."""
+        rng = check_rng(random_state)
+        if init_size is not None and init_size < len(X):
+            draw = rng.integers if isinstance(rng, np.random.Generator) else rng.randint
+            chosen = draw(0, len(X), init_size)
+            X = X[chosen]
+            sample_weight = None if sample_weight is None else sample_weight[chosen]
+        X = check_X(X)
+        k = self.n_clusters if n_centroids is None else n_centroids
+        backend, n_threads = self._backend_and_threads(X)
+        rows = backend.prepare(X, check_weights(sample_weight, X), n_threads=n_threads)
+        centers = seed(self.init if init is None else init, backend, rows, k, rng, n_threads=n_threads)
+        return check_centers(centers, X, k)
+
+
+def is_same_clustering(run: Run, other: Run) -> bool:
+    """Whether the labels of two runs differ by their names only."""
+    return is_renaming(run.labels, other.labels) and is_renaming(other.labels, run.labels)
+
+
+def is_renaming(labels: Labels, others: Labels) -> bool:
+    """Whether rows of one label never differ in the other labels."""
+    names = np.full(int(labels.max()) + 1, -1, dtype=np.int32)
+    names[labels] = others
+    return bool((names[labels] == others).all())

@@ -1,0 +1,102 @@
+"""One run from given centers to the end: scikit-learn's stop rule over the engine's generator."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..backends.protocol import Array, Backend, Labels, Rows
+from ..engine.inertia import Spread, mean_variance
+from ..engine.loop import Iteration, finish, iterate
+from ..engine.shard import Shard, in_data_units
+
+
+@dataclass
+class Run:
+    centers: Array
+    labels: Labels
+    inertia: float
+    """In units of the rows."""
+    n_iter: int
+    converged: bool
+    history: dict[str, Array]
+
+
+class Runner:
+    """What all runs over the same rows share: the stop rule, and what it must know about the data."""
+
+    def __init__(
+        self,
+        backend: Backend,
+        rows: Rows,
+        *,
+        algorithm: str,
+        max_iter: int,
+        tol: float,
+        n_threads: int,
+        say: Callable[[str], None] | None = None,
+    ) -> None:
+        self.backend = backend
+        self.rows = rows
+        self.algorithm = algorithm
+        self.max_iter = max_iter
+        self.tol = tol
+        self.n_threads = n_threads
+        self.say = say
+        self._spread: Spread | None = None
+        self._threshold = 0.0
+
+    def run(self, centers: Array) -> Run:
+        """Iterate until the labels stay, the centers move little, or max_iter is reached."""
+        shard = Shard(self.backend, self.rows, len(centers), algorithm=self.algorithm, n_threads=self.n_threads)
+        entries: list[tuple[float, float, int, float]] = []
+        began, reason = time.perf_counter(), ""
+        for step in iterate(shard, centers, self.max_iter):
+            inertia = in_data_units(self._spread_of(shard, step).inertia(shard, step), self.rows)
+            shift = math.sqrt(float(step.sq_shifts.sum())) * self.rows.data_unit
+            now = time.perf_counter()
+            entries.append((inertia, shift, step.totals.n_changed, now - began))
+            began, reason = now, self._reason_to_stop(step)
+            if self.say:
+                self.say(f"Iteration {step.n_iter - 1}, inertia {inertia}.")
+            if reason:
+                break
+        if self.say and reason:
+            self.say(f"Converged at iteration {step.n_iter - 1}: {reason}")
+        labels, final = finish(shard, step)
+        return Run(step.new_centers, labels, final, step.n_iter, bool(reason), as_history(entries))
+
+    def _spread_of(self, shard: Shard, step: Iteration) -> Spread:
+        """The spread of the rows and the threshold of the tolerance, found in the first iteration of the first run."""
+        if self._spread is None:
+            self._spread = Spread(shard, step.totals)
+            if self.tol > 0:
+                variance = self._spread.mean_variance
+                if math.isnan(variance):
+                    variance = mean_variance(self.rows.X, self.rows.data_unit)
+                self._threshold = self.tol * variance
+        return self._spread
+
+    def _reason_to_stop(self, step: Iteration) -> str:
+        sq_shift = float(step.sq_shifts.sum())
+        if step.is_settled:
+            return "strict convergence."
+        if step.n_filled == 0 and sq_shift <= self._threshold:
+            shift, threshold = (math.sqrt(value) * self.rows.data_unit for value in (sq_shift, self._threshold))
+            return f"center shift {shift} within tolerance {threshold}."
+        return ""
+
+
+def as_history(entries: list[tuple[float, float, int, float]]) -> dict[str, Array]:
+    """One array a column, one entry an iteration."""
+    inertia, shift, n_changed, seconds = zip(*entries, strict=True)
+    return {
+        "inertia": np.array(inertia),
+        "shift": np.array(shift),
+        "n_changed": np.array(n_changed, dtype=np.int64),
+        "seconds": np.array(seconds),
+    }

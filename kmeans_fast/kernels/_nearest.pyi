@@ -1,0 +1,7 @@
+from ..backends.protocol import Array, Floats, Indices, Labels
+from ._kernels import Rows
+
+def nearest(rows: Rows, start: int, stop: int, centers: Array, labels: Labels, *, n_threads: int = 1) -> int: ...
+def nearest_and_sum(
+    rows: Rows, borders: Indices, centers: Array, labels: Labels, sums: Floats, mass: Floats, *, n_threads: int = 1
+) -> int: ...

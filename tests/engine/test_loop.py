@@ -1,0 +1,64 @@
+"""The generator: what each iteration says, and the end."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+
+from kmeans_fast.backends import BACKENDS, get_backend
+from kmeans_fast.engine.loop import finish, iterate, shifts_up, squared_shifts
+from kmeans_fast.engine.shard import Shard
+
+every_backend = pytest.mark.parametrize("name", BACKENDS)
+
+
+def shard_of(name: str, X: np.ndarray, k: int) -> Shard:
+    backend = get_backend(name)
+    return Shard(backend, backend.prepare(X), k)
+
+
+@every_backend
+def test_iterations_follow_from_each_other_as_in_plain_numpy(name: str) -> None:
+    rng = np.random.default_rng(0)
+    X = rng.integers(-20, 21, (200, 3)).astype(float)
+    shard = shard_of(name, X, 4)
+    old, centers = np.full(200, -1), X[:4]
+    for step in itertools.islice(iterate(shard, centers.copy(), 100), 6):
+        labels = ((X[:, None] - centers) ** 2).sum(axis=2).argmin(axis=1)
+        np.testing.assert_array_equal(shard.labels, labels)
+        np.testing.assert_array_equal(step.centers, centers)
+        assert step.totals.n_changed == np.count_nonzero(labels != old)
+        assert step.is_settled == (step.totals.n_changed == 0)
+        old, centers = labels, np.stack([X[labels == j].mean(axis=0) for j in range(4)])
+        np.testing.assert_allclose(step.new_centers, centers, rtol=1e-14)
+        centers = step.new_centers
+    assert step.n_iter == 6
+
+
+@every_backend
+def test_finish_labels_for_the_final_centers(name: str) -> None:
+    X = np.random.default_rng(1).standard_normal((300, 2))
+    shard = shard_of(name, X, 5)
+    (last,) = iterate(shard, X[:5].copy(), 1)
+    before = shard.labels.copy()
+    labels, inertia = finish(shard, last)
+    assert (labels != before).any(), "the first iteration was already final"
+    sq_dists = ((X[:, None] - last.new_centers) ** 2).sum(axis=2)
+    np.testing.assert_array_equal(labels, sq_dists.argmin(axis=1))
+    assert inertia == pytest.approx(sq_dists.min(axis=1).sum(), rel=1e-13)
+
+
+def test_shifts_are_never_too_small() -> None:
+    rng = np.random.default_rng(2)
+    old = rng.standard_normal((500, 7)).astype(np.float32)
+    new = old + rng.standard_normal((500, 7)).astype(np.float32) / 64
+    exact = np.sqrt(((new.astype(np.longdouble) - old) ** 2).sum(axis=1))
+    shifts = shifts_up(squared_shifts(new, old, 1.0), 7)
+    assert (shifts >= exact).all() and (shifts <= exact * (1 + 1e-14)).all()
+
+
+def test_shifts_are_in_the_unit_of_the_data() -> None:
+    unit = 2.0**1000
+    assert squared_shifts(np.array([[3.0]]) * unit, np.array([[1.0]]) * unit, unit).tolist() == [4.0]

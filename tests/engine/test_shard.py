@@ -1,0 +1,63 @@
+"""A shard finds its farthest rows, adds up anew, and measures in units."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from kmeans_fast.backends import BACKENDS, get_backend
+from kmeans_fast.engine.shard import Shard, in_data_units, weighted_sum
+
+every_backend = pytest.mark.parametrize("name", BACKENDS)
+
+
+def shard_of(name: str, X: list[list[float]], centers: list[list[float]], weights: list[float] | None = None) -> Shard:
+    backend = get_backend(name)
+    rows = backend.prepare(np.array(X, dtype=float), None if weights is None else np.array(weights))
+    shard = Shard(backend, rows, len(centers))
+    shard.assign(np.array(centers, dtype=float))
+    return shard
+
+
+@every_backend
+def test_farthest_rows_come_by_distance_then_by_index(name: str) -> None:
+    centers = [[0.0]]
+    shard = shard_of(name, [[1], [-3], [2], [3], [3], [0]], centers)
+    for count, expected in [(1, [1]), (2, [1, 3]), (4, [1, 3, 4, 2]), (6, [1, 3, 4, 2, 0])]:
+        sq_dists, rows = shard.farthest(count, np.array(centers))
+        assert rows.tolist() == expected
+        assert sq_dists.tolist() == [[9, 9, 9, 4, 1][i] for i in range(len(expected))]
+
+
+@every_backend
+def test_a_row_without_weight_is_never_far(name: str) -> None:
+    shard = shard_of(name, [[1], [-3], [2]], [[0.0]], [1, 0, 1])
+    assert shard.farthest(3, np.zeros((1, 1)))[1].tolist() == [2, 0]
+
+
+@every_backend
+def test_moving_an_outlier_leaves_no_rounding_behind(name: str) -> None:
+    shard = shard_of(name, [[1e30], [4.9], [5.0]], [[0.0], [1e31]], None)
+    assert shard.labels.tolist() == [0, 0, 0]
+    assert 1e30 + 4.9 + 5.0 - 1e30 == 0, "subtraction would do"
+    totals = shard.totals_after_moving(np.array([0]), np.array([1]))
+    assert totals.sums.tolist() == [[9.9], [1e30]] and totals.mass.tolist() == [2, 1]
+    assert shard.labels.tolist() == [0, 0, 0]
+
+
+@every_backend
+def test_inertia_is_weighted(name: str) -> None:
+    shard = shard_of(name, [[1], [2], [7]], [[0.0], [6.0]], [1, 2, 3])
+    value = shard.inertia(np.array([[0.0], [6.0]]))
+    assert in_data_units(value, shard.rows) == 1 + 2 * 4 + 3
+
+
+def test_inertia_is_finite_wherever_float64_can_hold_it() -> None:
+    rows = get_backend("identity").prepare(np.array([[1e200], [0.0]]), np.array([1e-100, 1e-100]))
+    assert rows.data_unit != 1 and rows.weight_unit != 1
+    value = weighted_sum(np.array([1.0, 0.0]), rows.weights)
+    assert in_data_units(value, rows) == pytest.approx(rows.data_unit * 1e-100 * rows.data_unit)
+    rows = get_backend("identity").prepare(np.array([[1e200], [0.0]]))
+    assert in_data_units(1.0, rows) == math.inf
