@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,6 +15,9 @@ from . import bench_fits, bench_kernels, bench_memory, peers, report
 from .runner import QUICK_REPEAT, Case, Settings, chosen, is_built, run
 
 BENCHES = (bench_fits, bench_kernels, bench_memory)
+
+BUSY_LOAD = 0.5
+"""A single busy process stretches every barrier of threads that fill the machine, ours and the peer's."""
 
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -78,6 +82,8 @@ def run_shown(cases: Sequence[Case], settings: Settings) -> tuple[list[report.Ro
         print(report.table_line(row), flush=True)
 
     print(f"{settings.n_threads} threads; medians of {settings.repeat} turns; peer: {peers.NAME}, same threads")
+    if hasattr(os, "getloadavg") and os.getloadavg()[0] > BUSY_LOAD:
+        print(f"other work runs on this machine (load {os.getloadavg()[0]:.1f}): ratios of short calls mean little")
     for name in settings.backends:
         if not is_built(name):
             skipped[f"backend {name}"] = "is not built here; pip install . builds it"

@@ -127,7 +127,7 @@ def build(fit: Fit) -> Any:
         return PeerKMeans(fit.k, tol=0.0)
     from kmeans_fast import KMeans
 
-    options = {} if fit.copy_budget is None else {"copy_budget": fit.copy_budget}
+    options: dict[str, Any] = {} if fit.copy_budget is None else {"copy_budget": fit.copy_budget}
     return KMeans(fit.k, tol=0.0, backend=fit.backend, n_threads=fit.n_threads, **options)
 
 

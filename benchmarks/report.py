@@ -162,14 +162,18 @@ def comparison(rows: Sequence[Row], earlier: Sequence[Row]) -> Iterable[str]:
 
 
 def write_picture(path: Path, rows: Sequence[Row]) -> bool:
-    """Draw the ratio columns; False if no row has a ratio. Raises ImportError without matplotlib."""
+    """Draw the ratios of the fits, or of the kernels if there are no fits; False if no row has a ratio.
+
+    Raises ImportError without matplotlib.
+    """
     from kmeans_fast import plots
 
     groups: dict[str, list[tuple[str, float]]] = {}
+    has_fits = any(row.bench == "fits" and row.ratio is not None for row in rows)
     for row in rows:
-        if row.ratio is not None:
+        if row.ratio is not None and (row.bench == "fits" or not has_fits):
             series = row.backend if row.isa == "numpy" else f"{row.backend} ({row.isa})"
-            groups.setdefault(f"{row.bench}/{row.case}", []).append((series, row.ratio))
+            groups.setdefault(row.case, []).append((series, row.ratio))
     if not groups:
         return False
     threads = ", ".join(str(count) for count in sorted({row.threads for row in rows}))

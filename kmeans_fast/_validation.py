@@ -37,15 +37,19 @@ def check_X(X: Any, estimator: Any = None, *, reset: bool = True) -> Array:
     With an estimator, its feature count and names are set (``reset``) or compared.
     """
     options: dict[str, Any] = {"dtype": dtypes_for(X), "order": "C"}
-    checked = check_array(X, **options) if estimator is None else validate_data(estimator, X, reset=reset, **options)
-    return as_kernel_array(checked)
+    # scikit-learn adds up all values to see whether one is not finite; with huge ones that is inf - inf.
+    with np.errstate(over="ignore", invalid="ignore"):
+        if estimator is None:
+            return as_kernel_array(check_array(X, **options))
+        return as_kernel_array(validate_data(estimator, X, reset=reset, **options))
 
 
 def check_weights(sample_weight: Any, X: Array) -> Floats | None:
     """Weights (n,) in float64: finite, none negative, not all zero; None where all are one."""
     if sample_weight is None:
         return None
-    weights: Floats = _check_sample_weight(sample_weight, X, dtype=np.float64)
+    with np.errstate(over="ignore", invalid="ignore"):
+        weights: Floats = _check_sample_weight(sample_weight, X, dtype=np.float64)
     least, most = weights.min(), weights.max()
     if least < 0:
         row = int((weights < 0).argmax())
@@ -57,7 +61,8 @@ def check_weights(sample_weight: Any, X: Array) -> Floats | None:
 
 def check_centers(centers: Any, X: Array, n_clusters: int) -> Array:
     """Initial centers (n_clusters, d) in X's dtype, finite; may share memory with what was given."""
-    checked = as_kernel_array(check_array(centers, dtype=X.dtype, order="C"), X.dtype)
+    with np.errstate(over="ignore", invalid="ignore"):
+        checked = as_kernel_array(check_array(centers, dtype=X.dtype, order="C"), X.dtype)
     if checked.shape[0] != n_clusters:
         raise ValueError(
             f"The shape of the initial centers {checked.shape} does not match the number of clusters {n_clusters}."

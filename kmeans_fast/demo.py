@@ -195,7 +195,8 @@ def peer_threads(n_threads: int | None) -> contextlib.AbstractContextManager[obj
     import sklearn.cluster  # noqa: F401  (its thread pools must be loaded to be limited)
     from threadpoolctl import threadpool_limits
 
-    return threadpool_limits(resolve_n_threads(n_threads))
+    limits: contextlib.AbstractContextManager[object] = threadpool_limits(resolve_n_threads(n_threads))
+    return limits
 
 
 # --- output -----------------------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import numpy.typing as npt
 
 if TYPE_CHECKING:
@@ -51,11 +52,12 @@ def demo_picture(
     numbers of images in the digits' clusters.
     """
     figure = new_figure(13, 7.9)
-    upper, lower = figure.subfigures(2, 1, height_ratios=(2.7, 1), hspace=0.02)
+    parts: Any = figure.subfigures(2, 1, height_ratios=(2.7, 1), hspace=0.02)
+    upper, lower = parts
     before, after, colours = upper.subplot_mosaic(
         [["before", "after"], ["colours", "colours"]], height_ratios=(9, 1)
     ).values()
-    n_colours = len(palette[0])  # type: ignore[index]
+    n_colours = np.shape(palette)[1]
     _image(before, photo, "The photo as it was taken")
     _image(after, reduced, f"The same photo with {n_colours} colours: each pixel shows its center")
     _image(colours, palette, f"The {n_colours} centers, dark to light", interpolation="nearest", aspect="auto")
@@ -103,7 +105,7 @@ def ratio_bars(groups: Sequence[tuple[str, Sequence[tuple[str, float]]]], title:
 def _bar_text(ax: Axes, position: float, ratio: float) -> None:
     is_above = ratio >= 1
     ax.annotate(
-        f"{ratio:.3g}",
+        f"{ratio:.3g}" if ratio < 1000 else f"{ratio:.0f}",
         (ratio, position),
         xytext=(4 if is_above else -4, 0),
         textcoords="offset points",

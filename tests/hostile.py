@@ -237,6 +237,20 @@ def rows_at_3e_minus_23_beside_one(rng, n):
     return X, X[:10].copy()
 
 
+@hostile("float64", fools=("float64",))
+def rows_at_1e_minus_160_beside_one(rng, n):
+    """Squared differences are denormal or zero in the unit of the data, which the one large row sets."""
+    X = rng.standard_normal((n, 8)) * 10.0 ** rng.uniform(-165, -154, (n, 1))
+    X[n // 2] = 1.0
+    return X, X[:10].copy()
+
+
+@hostile("float64", fools=("float64",))
+def magnitudes_of_six_hundred_decades(rng, n):
+    X = rng.standard_normal((n, 4)) * 10.0 ** rng.uniform(-300, 300, (n, 1))
+    return X, spread(X, 12)
+
+
 @hostile(fools=("float32",))
 def magnitudes_of_sixty_decades(rng, n):
     X = rng.standard_normal((n, 4)) * 10.0 ** rng.uniform(-30, 30, (n, 1))

@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -56,6 +57,7 @@ ON_CALL = {"plots": {"matplotlib", "PIL"}, "dask": {"dask"}, "demo": {"sklearn",
 """Those that are imported inside of functions only."""
 
 
+@cache
 def python_modules() -> list[str]:
     """Dotted names below the package, such as ``engine.loop``; a folder's own file is the folder."""
     names = [path.relative_to(PACKAGE).with_suffix("").parts for path in sorted(PACKAGE.rglob("*.py"))]
@@ -68,20 +70,15 @@ def path_of(module: str) -> Path:
 
 
 def imports_of(module: str) -> Iterator[tuple[str, bool]]:
-    """(absolute name, whether at module level) of every import; each name of ``from . import a, b`` on its own."""
+    """(absolute name, whether it runs with the module) of every import; ``from . import a, b`` are two."""
     path = path_of(module)
     tree = ast.parse(path.read_text(encoding="utf-8"))
     package = ["kmeans_fast", *([] if module == "__init__" else module.split("."))]
     if path.name != "__init__.py":
         package = package[:-1]
-    in_functions = {
-        id(node)
-        for function in ast.walk(tree)
-        if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef)
-        for node in ast.walk(function)
-    }
+    later = {id(node) for parent in ast.walk(tree) if is_run_later(parent) for node in ast.walk(parent)}
     for node in ast.walk(tree):
-        at_top = id(node) not in in_functions
+        at_top = id(node) not in later
         if isinstance(node, ast.Import):
             yield from ((alias.name, at_top) for alias in node.names)
         if isinstance(node, ast.ImportFrom):
@@ -91,6 +88,13 @@ def imports_of(module: str) -> Iterator[tuple[str, bool]]:
                 full = f"{origin}.{alias.name}"
                 is_module = full.startswith("kmeans_fast.") and full.removeprefix("kmeans_fast.") in python_modules()
                 yield full if is_module or full.startswith("kmeans_fast.kernels.") else origin, at_top
+
+
+def is_run_later(node: ast.AST) -> bool:
+    """A function, or a block that only type checkers read."""
+    if isinstance(node, ast.If):
+        return isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
+    return isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
 
 
 def layer_of(module: str) -> str:
@@ -234,7 +238,8 @@ def source_files(*folders: str) -> list[Path]:
 
 
 def test_no_python_or_cython_file_is_longer_than_400_lines() -> None:
-    paths = [p for p in source_files("kmeans_fast", "tests", "benchmarks") if p.suffix in {".py", ".pyi", ".pyx", ".pxd"}]
+    suffixes = {".py", ".pyi", ".pyx", ".pxd"}
+    paths = [path for path in source_files("kmeans_fast", "tests", "benchmarks") if path.suffix in suffixes]
     lengths = {str(path.relative_to(ROOT)): len(path.read_text(encoding="utf-8").splitlines()) for path in paths}
     assert len(lengths) > 30, "the files were not found"
     assert {name: n for name, n in lengths.items() if n > MAX_LINES} == {}

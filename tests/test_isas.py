@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from exact import sq_dists_long, undecided_labels
+from exact import LONG_IS_WIDE, sq_dists_long, undecided_labels
 from hostile import Case
 from sklearn.datasets import load_digits
-from tables import KERNELS, Row, every_case, every_isa
+from tables import KERNELS, Row, every_backend, every_case, every_isa
 
 from kmeans_fast.backends import get_backend
 from kmeans_fast.backends.protocol import group_borders
@@ -26,6 +26,8 @@ WAYS = tuple(product((0.0, 2.0), (1, 3)))
 """copy_budget and n_threads."""
 
 every_dtype = pytest.mark.parametrize("dtype", ["float32", "float64"])
+
+needs_long = pytest.mark.skipif(not LONG_IS_WIDE, reason="longdouble is no wider than double here")
 
 
 def read_only(array: np.ndarray) -> np.ndarray:
@@ -282,10 +284,11 @@ def test_weighted_sums_are_not_fused(dtype: str, row: Row) -> None:
 def test_labels_and_distances_that_are_only_read_may_be_read_only(kernel: str, dtype: str, row: Row) -> None:
     problem = random_problem(100, 5, 4, dtype, "given")
     backend = row.open()
-    rows, labels, sq_dists = backend.prepare(problem.X, problem.weights), np.zeros(100, np.int32), np.ones(100)
+    rows, borders = backend.prepare(problem.X, problem.weights), group_borders(100, 4)
+    labels, sq_dists = np.zeros(100, np.int32), np.ones(100)
     calls = {
         "label_sq_dists": lambda: backend.label_sq_dists(rows, 0, 100, problem.centers, labels, np.empty(100)),
-        "sum_by_label": lambda: backend.sum_by_label(rows, group_borders(100, 4), labels, np.zeros((4, 5)), np.zeros(4)),
+        "sum_by_label": lambda: backend.sum_by_label(rows, borders, labels, np.zeros((4, 5)), np.zeros(4)),
         "candidate_potentials": lambda: backend.candidate_potentials(rows, sq_dists, problem.centers, np.empty(4)),
     }
     read_only(labels), read_only(sq_dists)
@@ -296,6 +299,7 @@ def test_labels_and_distances_that_are_only_read_may_be_read_only(kernel: str, d
 # ---- distances and bounds ---------------------------------------------------------------------------------------
 
 
+@needs_long
 @every_isa
 @every_dtype
 @pytest.mark.parametrize("offset", [0.0, 1000.0])
@@ -321,13 +325,15 @@ def test_distances_are_as_precise_as_promised(d: int, offset: float, dtype: str,
             assert (out[same] == 0).all(), where
 
 
-@every_isa
+@needs_long
+@every_backend
 @every_case
 def test_bounds_enclose_the_true_distances_of_hostile_data(case: Case, dtype: str, row: Row) -> None:
-    X, centers, _ = case.build(dtype, n=200)
+    X, centers, _ = case.build(dtype, n=row.rows(200, broadcast=100, loop=60))
     assert_bounds_enclose(row, X, centers)
 
 
+@needs_long
 @every_isa
 @every_dtype
 @pytest.mark.parametrize("d", DS)
@@ -337,6 +343,7 @@ def test_bounds_enclose_the_true_distances_at_every_edge(d: int, dtype: str, row
         assert_bounds_enclose(row, problem.X, problem.centers)
 
 
+@needs_long
 @every_isa
 @every_dtype
 @pytest.mark.parametrize(("d", "k"), [(8, 5), (16, 16), (33, 65), (100, 17)])

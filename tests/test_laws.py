@@ -135,9 +135,7 @@ def test_permuted_rows_get_permuted_labels(row: Row, dtype: str) -> None:
 
 @every_backend
 @pytest.mark.parametrize(("dtype", "offset"), [("float32", 2.0**14), ("float64", 2.0**40)])
-def test_predict_is_the_same_where_rows_and_centers_are_translated_exactly(
-    row: Row, dtype: str, offset: float
-) -> None:
+def test_predict_is_the_same_where_rows_and_centers_are_translated_exactly(row: Row, dtype: str, offset: float) -> None:
     X, init = whole(row.rows(700), 6, 9, dtype)
     far, far_init = X + X.dtype.type(offset), init + X.dtype.type(offset)
     assert (far - X.dtype.type(offset) == X).all(), "the translation rounds"

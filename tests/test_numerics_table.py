@@ -6,7 +6,17 @@ import warnings
 
 import numpy as np
 import pytest
-from exact import U, gamma, inertia_error, is_mean, undecided_labels, wrong_centers, wrong_labels
+from exact import (
+    LONG_IS_WIDE,
+    U,
+    gamma,
+    inertia_error,
+    is_mean,
+    sq_dists_long,
+    undecided_labels,
+    wrong_centers,
+    wrong_labels,
+)
 from hostile import CASES, Case
 from sklearn.exceptions import ConvergenceWarning
 from tables import Row, every_backend, every_case, in_use
@@ -169,6 +179,21 @@ def test_predict_on_rows_that_fit_never_saw_has_no_wrong_label(case: Case, dtype
     fresh, _, _ = case.build(dtype, n=row.rows(PLENTY), seed=1)
     model = fitted(row, X, init, weights, max_iter=2)
     assert_labels_are_right(fresh, model.cluster_centers_, predicted(row, model, fresh))
+
+
+@pytest.mark.skipif(not LONG_IS_WIDE, reason="longdouble is no wider than double here")
+@every_backend
+@every_case
+def test_distances_are_as_precise_as_promised(case: Case, dtype: str, row: Row) -> None:
+    X, centers, _ = case.build(dtype, n=row.rows(200))
+    backend, out = row.open(), np.full((len(X), len(centers)), np.nan, dtype=dtype)
+    backend.distances(backend.prepare(X), 0, len(X), centers, out)
+    true, info = np.sqrt(sq_dists_long(X, centers)), np.finfo(dtype)
+    allowed = 2 * (X.shape[1] + 4) * float(info.eps) * true + info.smallest_subnormal
+    too_large = true > np.longdouble(info.max)
+    assert np.isinf(out[too_large]).all()
+    assert (np.abs(out - true) <= allowed)[~too_large].all()
+    assert (out[true == 0] == 0).all()
 
 
 # ---- cases of many rows -----------------------------------------------------------------------------------------

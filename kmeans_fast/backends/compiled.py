@@ -6,7 +6,7 @@ import os
 from functools import cache
 from typing import Any
 
-from .conditioning import condition
+from .conditioning import allowed_budget, condition
 from .protocol import Array, Floats
 
 try:
@@ -53,8 +53,7 @@ class Compiled:
             scale=conditioning.scale,
             data_unit=conditioning.data_unit,
             weight_unit=conditioning.weight_unit,
-            copy_budget=copy_budget,
-            n_threads=n_threads,
+            copy_budget=allowed_budget(X, copy_budget),
         )
 
     def facts(self) -> dict[str, Any]:

@@ -30,6 +30,16 @@ class Conditioning:
     weight_unit: float
 
 
+def allowed_budget(X: Array, copy_budget: float) -> float:
+    """``copy_budget``, but 0 for data that live in a file: they may be larger than memory."""
+    owner: object = X
+    while owner is not None:
+        if isinstance(owner, np.memmap):
+            return 0.0
+        owner = getattr(owner, "base", None)
+    return copy_budget
+
+
 def power_of_two_below(value: float, limit: int) -> float:
     """The largest power of two not above value > 0, clamped to 2**-limit ... 2**limit."""
     exponent = math.frexp(value)[1] - 1

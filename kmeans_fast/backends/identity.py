@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from .conditioning import Conditioning, condition
+from .conditioning import Conditioning, allowed_budget, condition
 from .decider import decide_rows, is_safe, rescaled, sq_dists_direct, sq_dists_paired
 from .protocol import Array, Floats, Indices, Labels, ordered_sum
 
@@ -22,6 +22,9 @@ isa = "numpy"
 
 CHUNK_VALUES = 1 << 21
 """float64 values in the temporaries of one chunk of rows: 16 MB each, at most four of them alive."""
+
+SMALLEST = 2.0**-1074
+"""What an upper bound becomes that is not zero but too small for float64."""
 
 
 @dataclass
@@ -55,7 +58,7 @@ class NumpyRows:
 def prepare(X: Array, weights: Floats | None = None, *, copy_budget: float = 0.0, n_threads: int = 1) -> NumpyRows:
     conditioning = condition(X, weights)
     rows = NumpyRows(X, conditioning.weights, conditioning, None)
-    if copy_budget >= 1.0 and not isinstance(X, np.memmap):
+    if allowed_budget(X, copy_budget) >= 1.0:
         shifted = np.empty_like(X)
         for part in chunks(0, rows.n, rows.d):
             shifted[part] = conditioned(X[part], conditioning, X.dtype)
@@ -195,6 +198,7 @@ def two_nearest(
         every = np.arange(len(part))
         best = dists[every, new]
         dists[every, new] = np.inf
+        best = np.maximum(best, SMALLEST, where=(x != centers[new]).any(axis=1), out=best)
         upper[part] = round_to_float32(best * (1 + slack), np.inf)
         lower[part] = round_to_float32(dists.min(axis=1) * (1 - slack), -np.inf)
     return n_changed
@@ -205,19 +209,19 @@ def direct_dists(x: Array, centers: Array, data_unit: float) -> Floats:
     sq_dists = sq_dists_direct(x[:, None, :], centers[None, :, :], data_unit)
     dists: Floats = np.sqrt(sq_dists)
     row, col = np.nonzero(~is_safe(sq_dists))
-    dists[row, col] = dists_paired(x[row], centers[col], data_unit)
+    dists[row, col] = dists_paired(x[row], centers[col], data_unit, data_unit)
     return dists
 
 
-def dists_paired(x: Array, centers: Array, data_unit: float) -> Floats:
-    """Distance of row i and center i (m, d) in data_unit: right wherever float64 can hold it."""
+def dists_paired(x: Array, centers: Array, data_unit: float, unit: float) -> Floats:
+    """Distance of row i and center i (m, d) in ``unit``, a power of two: right wherever float64 can hold it."""
     sq_dists = sq_dists_direct(x, centers, data_unit)
-    dists: Floats = np.sqrt(sq_dists)
     unsafe = np.flatnonzero(~is_safe(sq_dists))
-    for i in unsafe[(x[unsafe] != centers[unsafe]).any(axis=1)]:
-        value, exponent = rescaled(x[i], centers[i][None, :])
-        with np.errstate(over="ignore", under="ignore"):
-            dists[i] = np.ldexp(np.sqrt(value[0]), exponent - (np.frexp(data_unit)[1] - 1))
+    with np.errstate(over="ignore", under="ignore"):
+        dists: Floats = np.sqrt(sq_dists) * (data_unit / unit)
+        for i in unsafe[(x[unsafe] != centers[unsafe]).any(axis=1)]:
+            value, exponent = rescaled(x[i], centers[i][None, :])
+            dists[i] = np.ldexp(np.sqrt(value[0]), exponent - (np.frexp(unit)[1] - 1))
     return dists
 
 
@@ -271,9 +275,7 @@ def distances(rows: NumpyRows, start: int, stop: int, centers: Array, out: Array
         redo_row, redo_col = np.nonzero(~is_kept)
         for some in chunks(0, len(redo_row), 3 * rows.d):
             row, col = redo_row[some], redo_col[some]
-            exact = dists_paired(rows.X[part][row], centers[col], rows.data_unit)
-            with np.errstate(over="ignore", under="ignore"):
-                dists[row, col] = exact * rows.data_unit
+            dists[row, col] = dists_paired(rows.X[part][row], centers[col], rows.data_unit, 1.0)
         with np.errstate(over="ignore", under="ignore"):
             out[part.start - start : part.stop - start] = dists
 

@@ -3,13 +3,13 @@
 from libc.stdint cimport int64_t
 
 from ._kernels cimport (
-    Centers, Rows, Scratch, check_centers, check_slice, kf_centers, kf_rows, kf_scratch, kf_table, pack_centers, scratch_for,
+    KF_ROWS_OF_CALL, Centers, Rows, Scratch, check_centers, check_slice, kf_centers, kf_rows, kf_scratch, kf_table, pack_centers, scratch_for,
 )
 from ._parallel cimport run_units, threads_for
 from ._types cimport label_t, real_t
 
 cdef enum:
-    ROWS_OF_UNIT = 512
+    ROWS_OF_UNIT = KF_ROWS_OF_CALL
 
 
 cdef struct bounds_job:

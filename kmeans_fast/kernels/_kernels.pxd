@@ -10,6 +10,7 @@ cdef extern from "c/kernels.h" nogil:
     enum:
         KF_SUM_BLOCK
         KF_LANES
+        KF_ROWS_OF_CALL
 
     ctypedef struct kf_rows:
         const void* x
@@ -45,6 +46,8 @@ cdef extern from "c/kernels.h" nogil:
                                   kf_scratch*, int32_t* labels, float* upper, float* lower) noexcept nogil
         void (*sum_by_label)(const kf_rows*, Py_ssize_t first, Py_ssize_t n_rows, Py_ssize_t first_d, Py_ssize_t n_d,
                              const int32_t* labels, double* sums, double* mass) noexcept nogil
+        void (*sum_clusters)(const kf_rows*, Py_ssize_t first_row, const int32_t* order, const Py_ssize_t* starts,
+                             Py_ssize_t first, Py_ssize_t stop, double* sums, double* mass) noexcept nogil
         void (*label_sq_dists)(const kf_rows*, const kf_centers*, Py_ssize_t first, Py_ssize_t n_rows,
                                const int32_t* labels, double* row64, double* sq_dists) noexcept nogil
         void (*lower_sq_dists)(const kf_rows*, const kf_centers*, Py_ssize_t first, Py_ssize_t n_rows, double* row64,
@@ -73,6 +76,7 @@ cdef class Rows:
     cdef readonly double weight_unit
     cdef object _origin
     cdef Arena _tiles
+    cdef double _copy_budget, _n_assigned
     cdef list _spare            # memory of earlier calls, for the next one: pages cost more than what is done in them
 
 
@@ -97,6 +101,7 @@ cdef class Loan:
 
 cdef int check_slice(Rows rows, Py_ssize_t start, Py_ssize_t stop, Py_ssize_t n_given) except -1
 cdef int check_centers(Rows rows, Py_ssize_t k, Py_ssize_t d, int itemsize) except -1
+cdef int copy_if_it_pays(Rows rows, Py_ssize_t n_rows, Py_ssize_t k, int n_threads) except -1
 cdef Centers pack_centers(Rows rows, const void* c, Py_ssize_t k, kf_shape shape, int n_threads)
 cdef Scratch scratch_for(Rows rows, Centers centers, bint with_gaps, int n_threads)
 cdef Loan borrow(Rows rows, size_t n_bytes)

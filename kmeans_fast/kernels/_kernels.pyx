@@ -139,18 +139,17 @@ cdef class Rows:
         """Free the working copies; kernels still work, only slower."""
         self.c.tiles = NULL
         self._tiles = None
+        self._copy_budget = 0.0
         self._spare = []
 
 
 def prepare(
     const real_t[:, ::1] X, const real_t[::1] scaled_origin, const double[::1] weights, *,
-    str isa, double scale, double data_unit, double weight_unit, double copy_budget, int n_threads,
+    str isa, double scale, double data_unit, double weight_unit, double copy_budget,
 ):
-    """Rows over X; the conditioning is the caller's, the working copies are made here."""
+    """Rows over X; the conditioning is the caller's."""
     cdef const kf_isa* found = find_isa(isa)
     cdef Rows rows = Rows()
-    cdef tiles_job job
-    cdef size_t n_bytes
     if X.shape[0] == 0 or X.shape[1] == 0:
         raise ValueError(f"X has shape ({X.shape[0]}, {X.shape[1]}); it needs a row and a column.")
     rows.table = &found.f32 if sizeof(real_t) == sizeof(float) else &found.f64
@@ -164,19 +163,38 @@ def prepare(
     if weights is not None:
         rows.weights = weights.base
         rows.c.weights = &weights[0]
-    n_bytes = rows.table.tiles_bytes(rows.c.n, rows.c.d)
-    if <double>n_bytes <= copy_budget * <double>(X.shape[0] * X.shape[1] * <Py_ssize_t>sizeof(real_t)):
-        rows._tiles = allocate(n_bytes)
-        job.rows, job.table, job.tiles = &rows.c, rows.table, rows._tiles.memory
-        job.n_tiles = (rows.c.n + rows.table.tile_rows - 1) // rows.table.tile_rows
-        job.tiles_of_unit = 64
-        with nogil:
-            run_units(
-                pack_unit, &job, (job.n_tiles + job.tiles_of_unit - 1) // job.tiles_of_unit,
-                threads_for(<double>rows.c.n * rows.c.d, n_threads),
-            )
-        rows.c.tiles = rows._tiles.memory
+    rows._copy_budget, rows._n_assigned = copy_budget, 0.0
     return rows
+
+
+cdef enum:
+    PASSES_BEFORE_COPY = 16     # a copy costs as much as packing saves in about so many passes over the rows
+    CENTERS_OF_COPY = 32        # with more, or with
+    FEATURES_OF_COPY = 64       # more features, packing is little beside the scores
+
+
+cdef int copy_if_it_pays(Rows rows, Py_ssize_t n_rows, Py_ssize_t k, int n_threads) except -1:
+    """Make the working copy, if the budget allows it, once the rows have been packed on the fly for many passes."""
+    cdef size_t n_bytes = rows.table.tiles_bytes(rows.c.n, rows.c.d)
+    cdef tiles_job job
+    rows._n_assigned += n_rows
+    if (
+        rows.c.tiles != NULL or k > CENTERS_OF_COPY or rows.c.d > FEATURES_OF_COPY
+        or rows._n_assigned <= PASSES_BEFORE_COPY * <double>rows.c.n
+        or <double>n_bytes > rows._copy_budget * <double>rows.c.n * rows.c.d * rows.table.itemsize
+    ):
+        return 0
+    rows._tiles = allocate(n_bytes)
+    job.rows, job.table, job.tiles = &rows.c, rows.table, rows._tiles.memory
+    job.n_tiles = (rows.c.n + rows.table.tile_rows - 1) // rows.table.tile_rows
+    job.tiles_of_unit = 64
+    with nogil:
+        run_units(
+            pack_unit, &job, (job.n_tiles + job.tiles_of_unit - 1) // job.tiles_of_unit,
+            threads_for(<double>rows.c.n * rows.c.d, n_threads),
+        )
+    rows.c.tiles = rows._tiles.memory
+    return 1
 
 
 cdef int check_slice(Rows rows, Py_ssize_t start, Py_ssize_t stop, Py_ssize_t n_given) except -1:

@@ -4,15 +4,15 @@ from libc.stdint cimport int64_t
 from libc.string cimport memset
 
 from ._kernels cimport (
-    Centers, Loan, Rows, Scratch, check_centers, check_slice, kf_centers, kf_scratch, kf_shape, kf_table, kf_rows,
-    pack_centers, scratch_for,
+    KF_ROWS_OF_CALL, Centers, Loan, Rows, Scratch, check_centers, check_slice, copy_if_it_pays, kf_centers, kf_rows, kf_scratch,
+    kf_table, pack_centers, scratch_for,
 )
 from ._parallel cimport run_units, threads_for
 from ._sums cimport begin_sums, buffer_length, join_groups, sum_groups, sums_job
 from ._types cimport label_t, real_t
 
 cdef enum:
-    ROWS_OF_UNIT = 512          # a multiple of the groups' alignment, so that units begin on tiles
+    ROWS_OF_UNIT = KF_ROWS_OF_CALL
     GROUPS_OF_A_THREAD = 4      # groups that a thread should have for them to be spread evenly
 
 
@@ -43,7 +43,7 @@ cdef Py_ssize_t group_unit(void* job, Py_ssize_t unit, int thread) noexcept nogi
     cdef label_t* labels
     memset(sums, 0, length * sizeof(double))
     while first < stop:
-        n_rows = min(j.scratch[thread].block_rows, stop - first)
+        n_rows = min(<Py_ssize_t>ROWS_OF_UNIT, stop - first)
         labels = j.labels + (first - j.start)
         n_changed += j.table.nearest(j.rows, j.centers, first, n_rows, &j.scratch[thread], labels)
         j.table.sum_by_label(j.rows, first, n_rows, 0, j.rows.d, labels, sums, mass)
@@ -68,6 +68,7 @@ def nearest(
     if start == stop:
         return 0
     n_threads = threads_for(<double>(stop - start) * k * rows.c.d, n_threads)
+    copy_if_it_pays(rows, stop - start, k, n_threads)
     packed = pack_centers(rows, &centers[0, 0], k, rows.table.choose_shape(&rows.c, stop - start, k), n_threads)
     scratch = scratch_for(rows, packed, False, n_threads)
     job.rows, job.centers, job.table, job.scratch = &rows.c, &packed.c, rows.table, scratch.threads
@@ -94,12 +95,13 @@ def nearest_and_sum(
     if n_rows == 0:
         return 0
     n_threads = threads_for(<double>n_rows * k * rows.c.d, n_threads)
+    copy_if_it_pays(rows, n_rows, k, n_threads)
     packed = pack_centers(rows, &centers[0, 0], k, rows.table.choose_shape(&rows.c, n_rows, k), n_threads)
     scratch = scratch_for(rows, packed, False, n_threads)
     job.rows, job.centers, job.table, job.scratch = &rows.c, &packed.c, rows.table, scratch.threads
     job.start, job.stop, job.labels = borders[0], borders[job.sums.n_groups], &labels[0]
     with nogil:
-        if n_threads == 1 or job.sums.n_groups >= GROUPS_OF_A_THREAD * n_threads:
+        if not job.sums.is_sorted and (n_threads == 1 or job.sums.n_groups >= GROUPS_OF_A_THREAD * n_threads):
             n_changed = run_units(group_unit, &job, job.sums.n_groups, n_threads)
         else:
             n_changed = assign_units(&job, n_threads)

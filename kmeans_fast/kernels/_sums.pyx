@@ -1,6 +1,6 @@
 """Sums of rows by label: each group of rows in a buffer of its own, then the groups in order."""
 
-from libc.stdint cimport int64_t
+from libc.stdint cimport int32_t, int64_t
 from libc.string cimport memset
 
 from ._kernels cimport Loan, Rows, borrow, check_centers, check_slice, kf_rows, kf_table
@@ -10,6 +10,8 @@ from ._types cimport label_t
 cdef enum:
     FEATURES_OF_UNIT = 64
     ENTRIES_OF_UNIT = 8192      # of sums; a unit adds them up over all groups
+    ENTRIES_IN_CACHE = 65536    # of sums: 512 KB; beyond, rows are sorted by label, so that one row of sums is at work
+    CLUSTERS_OF_UNIT = 16
 
 
 cdef Py_ssize_t buffer_length(const sums_job* job) noexcept nogil:
@@ -34,6 +36,43 @@ cdef Py_ssize_t sum_unit(void* job, Py_ssize_t unit, int thread) noexcept nogil:
     return 0
 
 
+cdef Py_ssize_t sort_unit(void* job, Py_ssize_t group, int thread) noexcept nogil:
+    """Stable counting sort of the rows of one group by label."""
+    cdef sums_job* j = <sums_job*>job
+    cdef Py_ssize_t before = j.borders[group] - j.borders[0], n_rows = j.borders[group + 1] - j.borders[group], i, label
+    cdef const label_t* labels = j.labels + before
+    cdef int32_t* order = j.order + before
+    cdef Py_ssize_t* starts = j.starts + group * (j.k + 1)
+    memset(starts, 0, (j.k + 1) * sizeof(Py_ssize_t))
+    for i in range(n_rows):
+        starts[labels[i] + 1] += 1
+    for label in range(j.k):
+        starts[label + 1] += starts[label]
+    for i in range(n_rows):
+        order[starts[labels[i]]] = <int32_t>i
+        starts[labels[i]] += 1
+    for label in range(j.k, 0, -1):
+        starts[label] = starts[label - 1]
+    starts[0] = 0
+    return 0
+
+
+cdef Py_ssize_t clusters_unit(void* job, Py_ssize_t unit, int thread) noexcept nogil:
+    """Some clusters of one group, its rows being sorted."""
+    cdef sums_job* j = <sums_job*>job
+    cdef Py_ssize_t group = unit % j.n_groups, first = unit // j.n_groups * CLUSTERS_OF_UNIT
+    cdef Py_ssize_t stop = min(first + CLUSTERS_OF_UNIT, j.k)
+    cdef double* sums = j.buffers + group * buffer_length(j)
+    cdef double* mass = sums + j.k * j.rows.d
+    memset(sums + first * j.rows.d, 0, (stop - first) * j.rows.d * sizeof(double))
+    memset(mass + first, 0, (stop - first) * sizeof(double))
+    j.table.sum_clusters(
+        j.rows, j.borders[group], j.order + (j.borders[group] - j.borders[0]), j.starts + group * (j.k + 1),
+        first, stop, sums, mass,
+    )
+    return 0
+
+
 cdef Py_ssize_t join_unit(void* job, Py_ssize_t unit, int thread) noexcept nogil:
     """Add the groups in order, for some entries of sums and mass."""
     cdef sums_job* j = <sums_job*>job
@@ -52,7 +91,12 @@ cdef Py_ssize_t join_unit(void* job, Py_ssize_t unit, int thread) noexcept nogil
 
 cdef void sum_groups(sums_job* job, int n_threads) noexcept nogil:
     cdef Py_ssize_t n_parts = (job.rows.d + FEATURES_OF_UNIT - 1) // FEATURES_OF_UNIT
-    run_units(sum_unit, job, job.n_groups * n_parts, n_threads)
+    if job.is_sorted:
+        n_parts = (job.k + CLUSTERS_OF_UNIT - 1) // CLUSTERS_OF_UNIT
+        run_units(sort_unit, job, job.n_groups, n_threads)
+        run_units(clusters_unit, job, job.n_groups * n_parts, n_threads)
+    else:
+        run_units(sum_unit, job, job.n_groups * n_parts, n_threads)
 
 
 cdef void join_groups(sums_job* job, int n_threads) noexcept nogil:
@@ -65,6 +109,7 @@ cdef Loan begin_sums(
 ):
     cdef Loan buffers
     cdef Py_ssize_t group
+    cdef size_t n_sums, n_starts
     job.n_groups = borders.shape[0] - 1
     if job.n_groups < 1 or sums.shape[0] != mass.shape[0]:
         raise ValueError(f"{job.n_groups} groups, sums of {sums.shape[0]} centers and mass of {mass.shape[0]}.")
@@ -76,8 +121,13 @@ cdef Loan begin_sums(
     job.borders = &borders[0]
     job.labels = &labels[0] if labels.shape[0] > 0 else NULL
     job.sums, job.mass = &sums[0, 0], &mass[0]
-    buffers = borrow(rows, job.n_groups * buffer_length(job) * sizeof(double))
+    n_sums = job.n_groups * buffer_length(job) * sizeof(double)
+    n_starts = job.n_groups * (job.k + 1) * sizeof(Py_ssize_t)
+    job.is_sorted = buffer_length(job) > ENTRIES_IN_CACHE
+    buffers = borrow(rows, n_sums + (n_starts + labels.shape[0] * sizeof(int32_t) if job.is_sorted else 0))
     job.buffers = <double*>buffers.memory
+    job.starts = <Py_ssize_t*>(buffers.memory + n_sums)
+    job.order = <int32_t*>(buffers.memory + n_sums + n_starts)
     return buffers
 
 

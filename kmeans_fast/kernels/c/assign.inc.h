@@ -1,34 +1,47 @@
 /* The assignment of a block of rows: score, certify, and settle what the scores leave open. */
 
-static void FN(score_points)(const kf_rows *rows, const kf_centers *centers, ptrdiff_t n_rows, kf_scratch *s)
+/* The tile of the n rows chosen: the working copy where there is one, else packed to *tile. */
+static const REAL *FN(tile_of_rows)(const kf_rows *rows, const ptrdiff_t *chosen, int n, REAL *tile, REAL *norms)
 {
-    ptrdiff_t d = rows->d;
+    ptrdiff_t d = rows->d, row_of_first = chosen[0];
+    int is_run = chosen[n - 1] - row_of_first == n - 1;
+    const REAL *row[TILE_ROWS];
+    if (rows->tiles != NULL && is_run && row_of_first % TILE_ROWS == 0) {
+        const REAL *copy = (const REAL *)rows->tiles + row_of_first * (d + 1);
+        memcpy(norms, copy + d * TILE_ROWS, TILE_ROWS * sizeof(REAL));
+        return copy;
+    }
+    for (int i = 0; i < n; i++)
+        row[i] = (const REAL *)rows->x + chosen[i] * d;
+    FN(pack_tile)(rows, row, n, tile, norms);
+    return tile;
+}
+
+/* Some tiles meet all groups of centers; where the centers are too many for the cache, group by group. */
+static void FN(score_points)(const kf_rows *rows, const kf_centers *centers, const ptrdiff_t *chosen, ptrdiff_t n_rows,
+                             kf_scratch *s)
+{
+    ptrdiff_t d = rows->d, n_tiles = FN(tiles_at_once)(d, centers->k, s->block_rows);
     const REAL *groups = (const REAL *)centers->groups, *half_norms = (const REAL *)centers->half_norms;
     FN(tile_scorer) score = FN(TILE_SCORERS)[centers->width];
-    for (ptrdiff_t first = 0; first < n_rows; first += TILE_ROWS) {
-        const REAL *tile = (const REAL *)s->block;
-        REAL *norms = (REAL *)s->norms + first;
-        int n_here = (int)MIN_OF(TILE_ROWS, n_rows - first);
-        ptrdiff_t row_of_first = s->chosen[first];
-        int is_run = s->chosen[first + n_here - 1] - row_of_first == n_here - 1;
-        if (rows->tiles != NULL && is_run && row_of_first % TILE_ROWS == 0) {
-            tile = (const REAL *)rows->tiles + row_of_first * (d + 1);
-            memcpy(norms, tile + d * TILE_ROWS, TILE_ROWS * sizeof(REAL));
-        } else {
-            const REAL *row[TILE_ROWS];
-            for (int i = 0; i < n_here; i++)
-                row[i] = (const REAL *)rows->x + s->chosen[first + i] * d;
-            FN(pack_tile)(rows, row, n_here, (REAL *)s->block, norms);
-        }
-        score(tile, groups, 0, half_norms, d, centers->n_groups, (REAL *)s->best + first, (REAL *)s->second + first,
-              (INT *)s->index + first);
+    for (ptrdiff_t first = 0; first < n_rows; first += n_tiles * TILE_ROWS) {
+        ptrdiff_t n_here = MIN_OF(n_tiles * TILE_ROWS, n_rows - first), step = n_tiles == 1 ? centers->n_groups : 1;
+        const REAL *tile[FN(MOST_TILES)];
+        for (ptrdiff_t at = 0; at < n_here; at += TILE_ROWS)
+            tile[at / TILE_ROWS] = FN(tile_of_rows)(rows, chosen + first + at, (int)MIN_OF(TILE_ROWS, n_here - at),
+                                                    (REAL *)s->block + at * d, (REAL *)s->norms + first + at);
+        for (ptrdiff_t g = 0; g < centers->n_groups; g += step)
+            for (ptrdiff_t at = 0; at < n_here; at += TILE_ROWS)
+                score(tile[at / TILE_ROWS], groups, 0, half_norms, d, g, g + step, (REAL *)s->best + first + at,
+                      (REAL *)s->second + first + at, (INT *)s->index + first + at);
     }
 }
 
-static void FN(score_centers)(const kf_rows *rows, const kf_centers *centers, ptrdiff_t n_rows, kf_scratch *s)
+static void FN(score_centers)(const kf_rows *rows, const kf_centers *centers, const ptrdiff_t *chosen, ptrdiff_t n_rows,
+                              kf_scratch *s)
 {
     ptrdiff_t d = rows->d;
-    FN(pack_block)(rows, s->chosen, n_rows, (REAL *)s->block, (REAL *)s->norms);
+    FN(pack_block)(rows, chosen, n_rows, (REAL *)s->block, (REAL *)s->norms);
     FN(begin_lanes)(n_rows, (REAL *)s->lane_state);
     for (ptrdiff_t p = 0; p < centers->n_groups; p++)
         FN(score_panel)((const REAL *)s->block, n_rows, (const REAL *)centers->groups + p * d * PANEL_WIDTH,
@@ -36,24 +49,43 @@ static void FN(score_centers)(const kf_rows *rows, const kf_centers *centers, pt
     FN(join_lane_states)(n_rows, (const REAL *)s->lane_state, (REAL *)s->best, (REAL *)s->second, (INT *)s->index);
 }
 
-/* Rows whose best two scores are too close to call go to doubtful; returns how many. */
-static ptrdiff_t FN(certify)(const kf_bound *bound, ptrdiff_t n_rows, const kf_rows *rows, kf_scratch *s)
+/* Whether any of the scores of a block, n_rows rounded up to whole vectors, is too close to its second best. */
+static int FN(has_doubtful)(const kf_bound *bound, ptrdiff_t n_rows, const kf_scratch *s)
+{
+    const REAL *norms = (const REAL *)s->norms, *best = (const REAL *)s->best, *second = (const REAL *)s->second;
+    V a0 = FN(set)((REAL)bound->a[0]), a1 = FN(set)((REAL)bound->a[1]), a2 = FN(set)((REAL)bound->a[2]);
+    I are_certain = FN(set_int)(-1);
+    INT lanes[L], all = -1;
+    for (ptrdiff_t i = 0; i < n_rows; i += L) {
+        V r = FN(load)(norms + i), limit = a0 + r * (a1 + r * a2);
+        are_certain &= FN(less)(limit, FN(load)(second + i) - FN(load)(best + i));
+    }
+    FN(store_int)(lanes, are_certain);
+    for (int lane = 0; lane < L; lane++)
+        all &= lanes[lane];
+    return all == 0;
+}
+
+/* Labels and gaps of the scored rows [first, first + n_rows) of a call; those that the bound leaves open go to doubtful. */
+static ptrdiff_t FN(certify)(const kf_rows *rows, const kf_bound *bound, ptrdiff_t first, ptrdiff_t n_rows,
+                             ptrdiff_t n_doubtful, kf_scratch *s)
 {
     const REAL *norms = (const REAL *)s->norms, *best = (const REAL *)s->best, *second = (const REAL *)s->second;
     const INT *index = (const INT *)s->index;
     REAL a0 = (REAL)bound->a[0], a1 = (REAL)bound->a[1], a2 = (REAL)bound->a[2];
-    ptrdiff_t n_doubtful = 0;
-    for (ptrdiff_t i = 0; i < n_rows; i++) {
-        REAL limit = a0 + norms[i] * (a1 + norms[i] * a2);
-        s->found[i] = (int32_t)index[i];
-        s->doubtful[n_doubtful] = i;
-        n_doubtful += !(second[i] - best[i] > limit);
-    }
+    for (ptrdiff_t i = 0; i < n_rows; i++)
+        s->found[first + i] = (int32_t)index[i];
+    if (FN(has_doubtful)(bound, n_rows, s))
+        for (ptrdiff_t i = 0; i < n_rows; i++) {
+            REAL limit = a0 + norms[i] * (a1 + norms[i] * a2);
+            s->doubtful[n_doubtful] = first + i;
+            n_doubtful += !(second[i] - best[i] > limit);
+        }
     if (s->gaps != NULL) {
         double unit = rows->scale * rows->data_unit;
         for (ptrdiff_t i = 0; i < n_rows; i++) {
             REAL limit = a0 + norms[i] * (a1 + norms[i] * a2);
-            s->gaps[i] = 2 * ((double)second[i] - (double)best[i] - (double)limit) / unit / unit;
+            s->gaps[first + i] = 2 * ((double)second[i] - (double)best[i] - (double)limit) / unit / unit;
         }
     }
     return n_doubtful;
@@ -87,7 +119,7 @@ static void FN(settle_in_float64)(const kf_rows *rows, const kf_centers *centers
             row[m] = (const REAL *)rows->x + s->chosen[s->doubtful[first + m]] * rows->d;
         FN(pack_tile64)(rows, row, n_here, s->tile64, s->norms64);
         TILE_SCORERS_f64[centers->width64](s->tile64, centers->direct, centers->padded_d, centers->half_norms64, rows->d,
-                                           n_groups, s->best64, s->second64, s->index64);
+                                           0, n_groups, s->best64, s->second64, s->index64);
         for (int m = 0; m < n_here; m++) {
             ptrdiff_t i = s->doubtful[first + m];
             double r = s->norms64[m], gap = s->second64[m] - s->best64[m] - (a[0] + r * (a[1] + r * a[2]));
@@ -103,20 +135,23 @@ static void FN(settle_in_float64)(const kf_rows *rows, const kf_centers *centers
 #endif
 
 /* Labels of the rows s->chosen[0, n_rows), to s->found; lower bounds of second - best to s->gaps if there are any. */
-static void FN(settle_block)(const kf_rows *rows, const kf_centers *centers, ptrdiff_t n_rows, kf_scratch *s)
+static void FN(settle)(const kf_rows *rows, const kf_centers *centers, ptrdiff_t n_rows, kf_scratch *s)
 {
-    ptrdiff_t n_doubtful;
+    ptrdiff_t n_doubtful = 0;
     if (centers->shape == KF_DECIDE_ONLY) {
-        for (ptrdiff_t i = 0; i < n_rows; i++)
-            s->doubtful[i] = i;
-        FN(decide_rows)(rows, centers, s->doubtful, n_rows, s);
+        for (; n_doubtful < n_rows; n_doubtful++)
+            s->doubtful[n_doubtful] = n_doubtful;
+        FN(decide_rows)(rows, centers, s->doubtful, n_doubtful, s);
         return;
     }
-    if (centers->shape == KF_LANES_ARE_POINTS)
-        FN(score_points)(rows, centers, n_rows, s);
-    else
-        FN(score_centers)(rows, centers, n_rows, s);
-    n_doubtful = FN(certify)(&centers->bound, n_rows, rows, s);
+    for (ptrdiff_t first = 0; first < n_rows; first += s->block_rows) {
+        ptrdiff_t n_here = MIN_OF(s->block_rows, n_rows - first);
+        if (centers->shape == KF_LANES_ARE_POINTS)
+            FN(score_points)(rows, centers, s->chosen + first, n_here, s);
+        else
+            FN(score_centers)(rows, centers, s->chosen + first, n_here, s);
+        n_doubtful = FN(certify)(rows, &centers->bound, first, n_here, n_doubtful, s);
+    }
 #if REAL_IS_FLOAT
     if (n_doubtful > FN(FEW_DOUBTFUL) && centers->width64 > 0) {
         FN(settle_in_float64)(rows, centers, n_doubtful, s);
@@ -129,16 +164,13 @@ static void FN(settle_block)(const kf_rows *rows, const kf_centers *centers, ptr
 static ptrdiff_t FN(nearest)(const kf_rows *rows, const kf_centers *centers, ptrdiff_t first, ptrdiff_t n_rows, kf_scratch *s,
                              int32_t *labels)
 {
-    ptrdiff_t n_changed = 0;
-    for (ptrdiff_t done = 0; done < n_rows; done += s->block_rows) {
-        ptrdiff_t n_here = MIN_OF(s->block_rows, n_rows - done);
-        for (ptrdiff_t i = 0; i < n_here; i++)
-            s->chosen[i] = first + done + i;
-        FN(settle_block)(rows, centers, n_here, s);
-        for (ptrdiff_t i = 0; i < n_here; i++) {
-            n_changed += labels[done + i] != s->found[i];
-            labels[done + i] = s->found[i];
-        }
+    int n_changed = 0;
+    for (ptrdiff_t i = 0; i < n_rows; i++)
+        s->chosen[i] = first + i;
+    FN(settle)(rows, centers, n_rows, s);
+    for (ptrdiff_t i = 0; i < n_rows; i++) {
+        n_changed += labels[i] != s->found[i];
+        labels[i] = s->found[i];
     }
     return n_changed;
 }
@@ -155,23 +187,19 @@ static ptrdiff_t FN(two_nearest)(const kf_rows *rows, const kf_centers *centers,
 {
     double slack = 2 * (double)(rows->d + 4) * 0x1p-53;
     ptrdiff_t n_changed = 0;
-    for (ptrdiff_t done = 0; done < n_chosen; done += s->block_rows) {
-        ptrdiff_t n_here = MIN_OF(s->block_rows, n_chosen - done);
-        for (ptrdiff_t i = 0; i < n_here; i++)
-            s->chosen[i] = (ptrdiff_t)chosen[done + i];
-        FN(settle_block)(rows, centers, n_here, s);
-        for (ptrdiff_t i = 0; i < n_here; i++) {
-            ptrdiff_t at = s->chosen[i];
-            const REAL *x = (const REAL *)rows->x + at * rows->d;
-            FN(widen)(x, rows->d, centers->padded_d, rows->data_unit, s->row64);
-            double found = sq_dist(s->row64, centers->direct + s->found[i] * centers->padded_d, rows->d, centers->padded_d);
-            double beyond = found * (1 - slack) + MAX_OF(s->gaps[i], 0.0);
-            n_changed += labels[at] != s->found[i];
-            labels[at] = s->found[i];
-            int is_known = is_safe(found);
-            upper[at] = is_known ? -FN(float_down)(-sqrt(found * (1 + slack)) * (1 + 0x1p-50)) : INFINITY;
-            lower[at] = centers->k == 1 ? INFINITY : is_known ? FN(float_down)(sqrt(beyond) * (1 - 0x1p-50)) : 0.0f;
-        }
+    for (ptrdiff_t i = 0; i < n_chosen; i++)
+        s->chosen[i] = (ptrdiff_t)chosen[i];
+    FN(settle)(rows, centers, n_chosen, s);
+    for (ptrdiff_t i = 0; i < n_chosen; i++) {
+        ptrdiff_t at = s->chosen[i];
+        FN(widen)((const REAL *)rows->x + at * rows->d, rows->d, centers->padded_d, rows->data_unit, s->row64);
+        double found = sq_dist(s->row64, centers->direct + s->found[i] * centers->padded_d, rows->d, centers->padded_d);
+        double beyond = found * (1 - slack) + MAX_OF(s->gaps[i], 0.0);
+        n_changed += labels[at] != s->found[i];
+        labels[at] = s->found[i];
+        int is_known = is_safe(found);
+        upper[at] = is_known ? -FN(float_down)(-sqrt(found * (1 + slack)) * (1 + 0x1p-50)) : INFINITY;
+        lower[at] = centers->k == 1 ? INFINITY : is_known ? FN(float_down)(sqrt(beyond) * (1 - 0x1p-50)) : 0.0f;
     }
     return n_changed;
 }

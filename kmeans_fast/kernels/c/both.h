@@ -15,7 +15,15 @@
 #define LARGEST DBL_MAX
 #define LEAST_SCALED 0x1p-900
 #define SQRT sqrt
+#if VEC_BYTES == 64
+#define LANES_OF_REAL 8
+#elif VEC_BYTES == 32
+#define LANES_OF_REAL 4
+#else
+#define LANES_OF_REAL 2
+#endif
 #include "real.h"
+#undef LANES_OF_REAL
 #undef SUFFIX
 #undef REAL
 #undef INT_OF_REAL
@@ -35,6 +43,13 @@
 #define LARGEST FLT_MAX
 #define LEAST_SCALED 0x1p-96f
 #define SQRT sqrtf
+#if VEC_BYTES == 64
+#define LANES_OF_REAL 16
+#elif VEC_BYTES == 32
+#define LANES_OF_REAL 8
+#else
+#define LANES_OF_REAL 4
+#endif
 #include "real.h"
 
 #define TABLE(suffix, type)                                                                                            \
@@ -44,7 +59,7 @@
         .choose_shape = choose_shape_##suffix, .centers_plan = centers_plan_##suffix,                                  \
         .centers_parts = centers_parts_##suffix, .pack_part = pack_part_##suffix, .bind_bound = bind_bound_##suffix,   \
         .scratch_plan = scratch_plan_##suffix, .nearest = nearest_##suffix, .two_nearest = two_nearest_##suffix,       \
-        .sum_by_label = sum_by_label_##suffix, .label_sq_dists = label_sq_dists_##suffix,                              \
+        .sum_by_label = sum_by_label_##suffix, .sum_clusters = sum_clusters_##suffix, .label_sq_dists = label_sq_dists_##suffix,   \
         .lower_sq_dists = lower_sq_dists_##suffix, .potentials = potentials_##suffix,                                  \
         .distances = distances_##suffix,                                                                               \
     }

@@ -13,6 +13,8 @@ enum {
     KF_GROUP_ALIGNMENT = 64, /* rows; as GROUP_ALIGNMENT in backends/protocol.py */
     KF_SUM_BLOCK = 512,      /* rows; as SUM_BLOCK there */
     KF_LANES = 8,            /* strided partial sums of the decider; as LANES in backends/decider.py */
+    KF_ROWS_OF_CALL = 512,   /* rows that nearest and two_nearest take at most */
+    KF_CHAIN = 128,          /* features whose products are added in one chain before it joins the score */
     KF_CACHE_LINE = 64
 };
 
@@ -51,7 +53,7 @@ typedef struct {
 } kf_centers;
 
 typedef struct {
-    ptrdiff_t block_rows;   /* rows that a block takes at most */
+    ptrdiff_t block_rows;   /* rows that are scored together at most; norms, best, second and index run along with them */
     void *block;            /* one tile, or block_rows x d for lanes = centers */
     void *norms;            /* block_rows */
     void *best, *second;    /* block_rows */
@@ -60,10 +62,10 @@ typedef struct {
     double *tile64, *norms64, *best64, *second64;
     int64_t *index64;
     double *row64;          /* padded_d */
-    ptrdiff_t *doubtful;    /* rows of a block that the filter can't certify */
-    ptrdiff_t *chosen;      /* rows of a block */
-    int32_t *found;         /* block_rows: their labels */
-    double *gaps;           /* block_rows: lower bounds of second - best, in data_unit^2 / 2; NULL unless asked for */
+    ptrdiff_t *chosen;      /* rows of a call, increasing; the next three run along with it */
+    int32_t *found;         /* their labels */
+    double *gaps;           /* lower bounds of second - best, in data_unit^2; NULL unless asked for */
+    ptrdiff_t *doubtful;    /* places in chosen of the rows that the filter can't certify; one spare */
 } kf_scratch;
 
 typedef struct {
@@ -84,6 +86,8 @@ typedef struct {
                              kf_scratch *scratch, int32_t *labels, float *upper, float *lower);
     void (*sum_by_label)(const kf_rows *rows, ptrdiff_t first, ptrdiff_t n_rows, ptrdiff_t first_d, ptrdiff_t n_d,
                          const int32_t *labels, double *sums, double *mass);
+    void (*sum_clusters)(const kf_rows *rows, ptrdiff_t first_row, const int32_t *order, const ptrdiff_t *starts,
+                         ptrdiff_t first, ptrdiff_t stop, double *sums, double *mass);
     void (*label_sq_dists)(const kf_rows *rows, const kf_centers *centers, ptrdiff_t first, ptrdiff_t n_rows,
                            const int32_t *labels, double *row64, double *sq_dists);
     void (*lower_sq_dists)(const kf_rows *rows, const kf_centers *centers, ptrdiff_t first, ptrdiff_t n_rows,

@@ -7,21 +7,65 @@ ALWAYS_INLINE REAL FN(shifted)(REAL x, REAL scale, REAL origin) { return x * sca
 ALWAYS_INLINE REAL FN(norm_up)(REAL sum, ptrdiff_t d) { return SQRT(sum) * (1 + (REAL)(d + 8) * ROUNDOFF); }
 ALWAYS_INLINE REAL FN(least_norm)(ptrdiff_t d) { return (REAL)d * SMALLEST; }
 
-/* Tile of lanes = points: tile[t][i] for row i, then the row of norms. n_rows may be less than TILE_ROWS. */
+/* Columns [first, first + n) of L rows of a tile, one by one. */
+ALWAYS_INLINE void FN(pack_columns)(const REAL *const *row, int n_rows, ptrdiff_t first, ptrdiff_t n, REAL scale,
+                                    const REAL *RESTRICT origin, REAL *RESTRICT tile)
+{
+    for (int i = 0; i < n_rows; i++) {
+        const REAL *RESTRICT x = row[i];
+        for (ptrdiff_t t = first; t < first + n; t++)
+            tile[t * TILE_ROWS + i] = FN(shifted)(x[t], scale, origin[t]);
+    }
+}
+
+#if HAS_TRANSPOSE
+/* The same for L rows and at most L columns, transposed in registers; reads L values of each row from column first on. */
+ALWAYS_INLINE void FN(pack_square)(const REAL *const *row, ptrdiff_t first, int n, V scale, const REAL *RESTRICT origin,
+                                   REAL *RESTRICT tile)
+{
+    V a[L];
+    UNROLL
+    for (int i = 0; i < L; i++)
+        a[i] = FN(load)(row[i] + first);
+    FN(transpose)(a);
+    UNROLL
+    for (int t = 0; t < L; t++)
+        if (t < n)
+            FN(store)(tile + (first + t) * TILE_ROWS, a[t] * scale - FN(set)(origin[first + t]));
+}
+#endif
+
+/* L rows of a tile; past_end is where the data end: a row may be read beyond its own end, but not beyond that. */
+static void FN(pack_lane_rows)(const REAL *const *row, int n_rows, ptrdiff_t d, const REAL *past_end, REAL scale,
+                               const REAL *RESTRICT origin, REAL *RESTRICT tile)
+{
+#if HAS_TRANSPOSE
+    V scales = FN(set)(scale);
+    if (n_rows == L && d >= L) {
+        for (ptrdiff_t t = 0; t < d; t += L)
+            FN(pack_square)(row, MIN_OF(t, d - L), L, scales, origin, tile); /* the last one overlaps */
+        return;
+    }
+    if (n_rows == L && d > L / 4 && row[L - 1] + L <= past_end) {
+        FN(pack_square)(row, 0, (int)d, scales, origin, tile);
+        return;
+    }
+#else
+    (void)past_end;
+#endif
+    FN(pack_columns)(row, n_rows, 0, d, scale, origin, tile);
+}
+
+/* Tile of lanes = points: tile[t][i] for row i, then the row of norms. Rows in increasing order; n_rows may be less
+   than TILE_ROWS, and then the others are zeros. */
 static void FN(pack_tile)(const kf_rows *rows, const REAL *const *row, int n_rows, REAL *RESTRICT tile, REAL *RESTRICT norms)
 {
     ptrdiff_t d = rows->d;
-    const REAL *origin = (const REAL *)rows->origin;
-    REAL scale = (REAL)rows->scale;
-    for (int i = 0; i < n_rows; i++) {
-        const REAL *RESTRICT x = row[i];
-        REAL *RESTRICT out = tile + i;
-        for (ptrdiff_t t = 0; t < d; t++)
-            out[t * TILE_ROWS] = FN(shifted)(x[t], scale, origin[t]);
-    }
-    for (int i = n_rows; i < TILE_ROWS; i++)
-        for (ptrdiff_t t = 0; t < d; t++)
-            tile[t * TILE_ROWS + i] = 0;
+    const REAL *origin = (const REAL *)rows->origin, *past_end = (const REAL *)rows->x + rows->n * d;
+    if (n_rows < TILE_ROWS)
+        memset(tile, 0, (size_t)(d * TILE_ROWS) * sizeof(REAL));
+    for (int first = 0; first < n_rows; first += L)
+        FN(pack_lane_rows)(row + first, MIN_OF(L, n_rows - first), d, past_end, (REAL)rows->scale, origin, tile + first);
     for (int v = 0; v < POINT_VECTORS; v++) {
         V sum = FN(set)(FN(least_norm)(d));
         for (ptrdiff_t t = 0; t < d; t++) {

@@ -3,23 +3,31 @@
 enum {
     FN(ROWS_AT_LEAST) = 64,       /* a block of lanes = centers: enough rows to use a panel from the cache again */
     FN(BLOCK_BYTES) = 512 * 1024, /* and few enough that rows stay in a quarter of a 2 MB cache */
-    FN(ROWS_AT_MOST) = 512,
-    FN(FEW_DOUBTFUL) = TILE_ROWS / 4, /* fewer rows than this go to the decider rather than to a nearly empty tile */
-    FN(SHORT_CALL) = 4                /* rows for which packing k centers does not pay */
+    FN(ROWS_AT_MOST) = KF_ROWS_OF_CALL,
+    FN(FEW_DOUBTFUL) = 2,  /* so many rows cost the decider less than a nearly empty tile of the float64 stage */
+    FN(FEWEST_OF_PANEL) = PANEL_WIDTH / 2, /* centers: a panel that is emptier wastes more than the cache misses cost */
+    FN(SHORT_CALL) = 4        /* rows for which packing k centers does not pay */
 };
-/* A tile of lanes = points has to stay in the cache while all centers pass by. */
-enum { FN(LONGEST_POINT) = 8192 };
+/* Beyond so many features the rows of a tile leave the cache while all centers pass by, and panels win. */
+enum { FN(LONGEST_POINT) = 1024, FN(LONGEST_WIDE_POINT) = 8192 /* in the float64 stage, against the decider */ };
 
-/* With tiles at hand, or with few centers, lanes = points wastes nothing; else rows are read as they lie. */
+/* Tiles that meet a group of centers before the next group does: one where all centers stay in the cache anyway. */
+enum { FN(CENTERS_BYTES) = 512 * 1024, FN(TILES_BYTES) = 512 * 1024, FN(MOST_TILES) = 8 };
+
+static ptrdiff_t FN(tiles_at_once)(ptrdiff_t d, ptrdiff_t k, ptrdiff_t block_rows)
+{
+    ptrdiff_t n_tiles = (ptrdiff_t)FN(TILES_BYTES) / (ptrdiff_t)(d * TILE_ROWS * sizeof(REAL));
+    if (k * d * (ptrdiff_t)sizeof(REAL) <= FN(CENTERS_BYTES))
+        return 1;
+    n_tiles = MIN_OF(n_tiles, block_rows / TILE_ROWS);
+    return MAX_OF(1, MIN_OF(n_tiles, FN(MOST_TILES)));
+}
+
 static kf_shape FN(choose_shape)(const kf_rows *rows, ptrdiff_t n_rows, ptrdiff_t k)
 {
     if (n_rows <= FN(SHORT_CALL))
         return KF_DECIDE_ONLY;
-    if (rows->d > FN(LONGEST_POINT))
-        return KF_LANES_ARE_CENTERS;
-    if (rows->tiles != NULL || k <= PANEL_WIDTH || rows->d <= 16)
-        return KF_LANES_ARE_POINTS;
-    return KF_LANES_ARE_CENTERS;
+    return rows->d <= FN(LONGEST_POINT) || k < FN(FEWEST_OF_PANEL) ? KF_LANES_ARE_POINTS : KF_LANES_ARE_CENTERS;
 }
 
 /* Groups as equal as possible, so that padding is least. */
@@ -43,7 +51,7 @@ static size_t FN(centers_plan)(kf_centers *centers, char *arena)
     centers->direct_rows = k;
     centers->width64 = 0;
 #if REAL_IS_FLOAT
-    if (is_scored && d <= LONGEST_POINT_f64) {
+    if (is_scored && d <= LONGEST_WIDE_POINT_f64) {
         centers->width64 = group_width_f64(k);
         centers->direct_rows = (k + centers->width64 - 1) / centers->width64 * centers->width64;
         centers->half_norms64 = TAKE(double, centers->direct_rows);
@@ -79,14 +87,17 @@ static void FN(pack_part)(const kf_rows *rows, kf_centers *centers, ptrdiff_t pa
 
 /* The polynomial of kf_bound for unit roundoff u and smallest normal eta, C = max ||c||; rounded up.
  *
- * 2 E + (d + 3) 2^-53 (r + C)^2 with E = gamma_(d+4) (r C + C^2 / 2) + 4 (d + 1) eta (1 + r + C): the chain starts from
- * a rounded half norm (1), has d fused steps, and x and c are rounded once each (2); the last term is the decider's.
+ * 2 E + (d + 3) 2^-53 (r + C)^2 with E = gamma_m (r C + C^2 / 2) + 4 (d + 1) eta (1 + r + C). A product goes through at
+ * most CHAIN fused steps and then one sum a chain, the half norm is rounded once, x and c once each: so m is
+ * min(d, CHAIN) + chains + 4 (Higham, Accuracy and Stability of Numerical Algorithms, 2002, section 4.2, on blocked sums).
+ * The last term is the decider's.
  */
 static kf_bound FN(bound_of)(double u, double eta, ptrdiff_t d, double largest_norm)
 {
     kf_bound bound = {{INFINITY, INFINITY, INFINITY}};
-    double m = (double)(d + 4), C = largest_norm, up = 1 + 32 * u;
-    if (!(m * u < 0.125) || !(C * C < DBL_MAX))
+    ptrdiff_t chains = (d + KF_CHAIN - 1) / KF_CHAIN;
+    double m = (double)(MIN_OF(d, KF_CHAIN) + chains + 4), C = largest_norm, up = 1 + 32 * u;
+    if (!((double)d * u < 0.125) || !(C * C < DBL_MAX))
         return bound;
     double gamma = m * u / (1 - m * u), decider = (double)(d + 3) * 0x1p-53, vanished = 8 * (double)(d + 1) * eta;
     bound.a[0] = (gamma * C * C + vanished * (1 + C) + decider * C * C) * up;
@@ -125,22 +136,22 @@ static size_t FN(scratch_plan)(const kf_rows *rows, const kf_centers *centers, i
     int is_points = centers->shape == KF_LANES_ARE_POINTS;
     scratch->block_rows = m;
     scratch->row64 = TAKE(double, centers->padded_d);
-    scratch->doubtful = TAKE(ptrdiff_t, m);
-    scratch->chosen = TAKE(ptrdiff_t, m);
-    scratch->found = TAKE(int32_t, m);
+    scratch->doubtful = TAKE(ptrdiff_t, KF_ROWS_OF_CALL + 1);
+    scratch->chosen = TAKE(ptrdiff_t, KF_ROWS_OF_CALL);
+    scratch->found = TAKE(int32_t, KF_ROWS_OF_CALL);
     scratch->norms = TAKE(REAL, m);
     scratch->best = TAKE(REAL, m);
     scratch->second = TAKE(REAL, m);
     scratch->index = TAKE(INT, m);
     if (centers->shape != KF_DECIDE_ONLY) {
-        scratch->block = TAKE(REAL, (is_points ? TILE_ROWS : m) * d);
+        scratch->block = TAKE(REAL, (is_points ? FN(tiles_at_once)(d, centers->k, m) * TILE_ROWS : m) * d);
     }
     if (centers->shape == KF_LANES_ARE_CENTERS) {
         scratch->lane_state = TAKE(REAL, m * FN(LANE_STATE));
     }
     scratch->gaps = NULL;
     if (with_gaps) {
-        scratch->gaps = TAKE(double, m);
+        scratch->gaps = TAKE(double, KF_ROWS_OF_CALL);
     }
 #if REAL_IS_FLOAT
     if (centers->width64 > 0) {

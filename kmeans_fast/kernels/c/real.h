@@ -23,6 +23,7 @@ _Static_assert(KF_GROUP_ALIGNMENT % TILE_ROWS == 0, "a tile may not span two gro
 #include "distances.inc.h"
 
 #undef FN
+#undef HAS_TRANSPOSE
 #undef L
 #undef TILE_ROWS
 #undef PANEL_WIDTH

@@ -5,17 +5,11 @@
  */
 enum { FN(LANE_STATE) = 3 * L };
 
-ALWAYS_INLINE void FN(score_panel_tile)(const REAL *const *row, const REAL *RESTRICT panel, const REAL *RESTRICT half_norms,
-                                        ptrdiff_t d, V score[BLOCK_TILE_ROWS][PANEL_VECTORS])
+/* score -= x.c over the features [first, stop). */
+ALWAYS_INLINE void FN(subtract_panel)(const REAL *const *row, const REAL *RESTRICT panel, ptrdiff_t first, ptrdiff_t stop,
+                                      V score[BLOCK_TILE_ROWS][PANEL_VECTORS])
 {
-    UNROLL
-    for (int v = 0; v < PANEL_VECTORS; v++) {
-        V start = FN(load)(half_norms + v * L);
-        UNROLL
-        for (int r = 0; r < BLOCK_TILE_ROWS; r++)
-            score[r][v] = start;
-    }
-    for (ptrdiff_t t = 0; t < d; t++) {
+    for (ptrdiff_t t = first; t < stop; t++) {
         V c[PANEL_VECTORS];
         UNROLL
         for (int v = 0; v < PANEL_VECTORS; v++)
@@ -26,6 +20,38 @@ ALWAYS_INLINE void FN(score_panel_tile)(const REAL *const *row, const REAL *REST
             UNROLL
             for (int v = 0; v < PANEL_VECTORS; v++)
                 score[r][v] -= x * c[v];
+        }
+    }
+}
+
+ALWAYS_INLINE void FN(score_panel_tile)(const REAL *const *row, const REAL *RESTRICT panel, const REAL *RESTRICT half_norms,
+                                        ptrdiff_t d, V score[BLOCK_TILE_ROWS][PANEL_VECTORS])
+{
+    UNROLL
+    for (int v = 0; v < PANEL_VECTORS; v++) {
+        V start = FN(load)(half_norms + v * L);
+        UNROLL
+        for (int r = 0; r < BLOCK_TILE_ROWS; r++)
+            score[r][v] = start;
+    }
+    if (d <= KF_CHAIN) {
+        FN(subtract_panel)(row, panel, 0, d, score);
+        return;
+    }
+    for (ptrdiff_t t = 0; t < d; t += KF_CHAIN) {
+        V part[BLOCK_TILE_ROWS][PANEL_VECTORS];
+        UNROLL
+        for (int r = 0; r < BLOCK_TILE_ROWS; r++) {
+            UNROLL
+            for (int v = 0; v < PANEL_VECTORS; v++)
+                part[r][v] = FN(set)(0);
+        }
+        FN(subtract_panel)(row, panel, t, MIN_OF(t + KF_CHAIN, d), part);
+        UNROLL
+        for (int r = 0; r < BLOCK_TILE_ROWS; r++) {
+            UNROLL
+            for (int v = 0; v < PANEL_VECTORS; v++)
+                score[r][v] += part[r][v];
         }
     }
 }

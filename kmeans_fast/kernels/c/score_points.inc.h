@@ -5,6 +5,26 @@
  * 2 x 12 accumulators fill 32 registers, 2 x 5 fill 16. Centers lie as packed groups (ld = 0), or each in a row of
  * length ld.
  */
+/* score -= x.c over the features [first, stop). */
+ALWAYS_INLINE void FN(subtract_products)(const int Q, const REAL *RESTRICT tile, const REAL *RESTRICT group, ptrdiff_t step_t,
+                                         ptrdiff_t step_q, ptrdiff_t first, ptrdiff_t stop,
+                                         V score[POINT_VECTORS][POINT_CENTERS])
+{
+    for (ptrdiff_t t = first; t < stop; t++) {
+        V x[POINT_VECTORS];
+        UNROLL
+        for (int v = 0; v < POINT_VECTORS; v++)
+            x[v] = FN(load)(tile + t * TILE_ROWS + v * L);
+        UNROLL
+        for (int q = 0; q < Q; q++) {
+            V c = FN(set)(group[t * step_t + q * step_q]);
+            UNROLL
+            for (int v = 0; v < POINT_VECTORS; v++)
+                score[v][q] -= x[v] * c;
+        }
+    }
+}
+
 ALWAYS_INLINE void FN(score_group)(const int Q, const REAL *RESTRICT tile, const REAL *RESTRICT group, ptrdiff_t step_t,
                                    ptrdiff_t step_q, const REAL *RESTRICT half_norms, ptrdiff_t d, INT first, V *best,
                                    V *second, I *index)
@@ -17,17 +37,24 @@ ALWAYS_INLINE void FN(score_group)(const int Q, const REAL *RESTRICT tile, const
         for (int v = 0; v < POINT_VECTORS; v++)
             score[v][q] = start;
     }
-    for (ptrdiff_t t = 0; t < d; t++) {
-        V x[POINT_VECTORS];
-        UNROLL
-        for (int v = 0; v < POINT_VECTORS; v++)
-            x[v] = FN(load)(tile + t * TILE_ROWS + v * L);
-        UNROLL
-        for (int q = 0; q < Q; q++) {
-            V c = FN(set)(group[t * step_t + q * step_q]);
+    if (d <= KF_CHAIN) {
+        FN(subtract_products)(Q, tile, group, step_t, step_q, 0, d, score);
+    } else {
+        for (ptrdiff_t t = 0; t < d; t += KF_CHAIN) {
+            V part[POINT_VECTORS][POINT_CENTERS];
             UNROLL
-            for (int v = 0; v < POINT_VECTORS; v++)
-                score[v][q] -= x[v] * c;
+            for (int q = 0; q < Q; q++) {
+                UNROLL
+                for (int v = 0; v < POINT_VECTORS; v++)
+                    part[v][q] = FN(set)(0);
+            }
+            FN(subtract_products)(Q, tile, group, step_t, step_q, t, MIN_OF(t + KF_CHAIN, d), part);
+            UNROLL
+            for (int q = 0; q < Q; q++) {
+                UNROLL
+                for (int v = 0; v < POINT_VECTORS; v++)
+                    score[v][q] += part[v][q];
+            }
         }
     }
     UNROLL
@@ -46,31 +73,42 @@ ALWAYS_INLINE void FN(score_group)(const int Q, const REAL *RESTRICT tile, const
     }
 }
 
+/* Groups [first_group, stop_group) on top of what earlier groups found; the first group starts anew. */
+ALWAYS_INLINE void FN(score_groups)(const int Q, const REAL *tile, const REAL *centers, ptrdiff_t step_t, ptrdiff_t step_q,
+                                    ptrdiff_t step_group, const REAL *half_norms, ptrdiff_t d, ptrdiff_t first_group,
+                                    ptrdiff_t stop_group, REAL *best, REAL *second, INT *index)
+{
+    V b[POINT_VECTORS], s[POINT_VECTORS];
+    I i[POINT_VECTORS];
+    for (int v = 0; v < POINT_VECTORS; v++) {
+        b[v] = first_group == 0 ? FN(set)(INFINITY) : FN(load)(best + v * L);
+        s[v] = first_group == 0 ? FN(set)(INFINITY) : FN(load)(second + v * L);
+        memcpy(&i[v], index + v * L, sizeof i[v]);
+        if (first_group == 0)
+            i[v] = FN(set_int)(0);
+    }
+    for (ptrdiff_t g = first_group; g < stop_group; g++)
+        FN(score_group)(Q, tile, centers + g * step_group, step_t, step_q, half_norms + g * Q, d, (INT)(g * Q), b, s, i);
+    for (int v = 0; v < POINT_VECTORS; v++) {
+        FN(store)(best + v * L, b[v]);
+        FN(store)(second + v * L, s[v]);
+        FN(store_int)(index + v * L, i[v]);
+    }
+}
+
 typedef void (*FN(tile_scorer))(const REAL *tile, const REAL *centers, ptrdiff_t ld, const REAL *half_norms, ptrdiff_t d,
-                                ptrdiff_t n_groups, REAL *best, REAL *second, INT *index);
+                                ptrdiff_t first_group, ptrdiff_t stop_group, REAL *best, REAL *second, INT *index);
 
 /* One function per Q, so that the accumulators are registers. */
 #define TILE_SCORER(Q)                                                                                                 \
     static void FN(CONCAT(score_tile, Q))(const REAL *tile, const REAL *centers, ptrdiff_t ld, const REAL *half_norms, \
-                                          ptrdiff_t d, ptrdiff_t n_groups, REAL *best, REAL *second, INT *index)       \
+                                          ptrdiff_t d, ptrdiff_t first_group, ptrdiff_t stop_group, REAL *best,        \
+                                          REAL *second, INT *index)                                                    \
     {                                                                                                                  \
-        V b[POINT_VECTORS], s[POINT_VECTORS];                                                                          \
-        I i[POINT_VECTORS];                                                                                            \
-        for (int v = 0; v < POINT_VECTORS; v++) {                                                                      \
-            b[v] = s[v] = FN(set)(INFINITY);                                                                           \
-            i[v] = FN(set_int)(0);                                                                                     \
-        }                                                                                                              \
         if (ld == 0)                                                                                                   \
-            for (ptrdiff_t g = 0; g < n_groups; g++)                                                                   \
-                FN(score_group)(Q, tile, centers + g * d * Q, Q, 1, half_norms + g * Q, d, (INT)(g * Q), b, s, i);     \
+            FN(score_groups)(Q, tile, centers, Q, 1, d * Q, half_norms, d, first_group, stop_group, best, second, index);\
         else                                                                                                           \
-            for (ptrdiff_t g = 0; g < n_groups; g++)                                                                   \
-                FN(score_group)(Q, tile, centers + g * Q * ld, 1, ld, half_norms + g * Q, d, (INT)(g * Q), b, s, i);   \
-        for (int v = 0; v < POINT_VECTORS; v++) {                                                                      \
-            FN(store)(best + v * L, b[v]);                                                                             \
-            FN(store)(second + v * L, s[v]);                                                                           \
-            FN(store_int)(index + v * L, i[v]);                                                                        \
-        }                                                                                                              \
+            FN(score_groups)(Q, tile, centers, 1, ld, ld * Q, half_norms, d, first_group, stop_group, best, second, index);\
     }
 
 #define EACH_Q_UP_TO_3(DO) DO(1) DO(2) DO(3)

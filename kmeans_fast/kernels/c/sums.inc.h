@@ -54,3 +54,23 @@ static void FN(sum_by_label)(const kf_rows *rows, ptrdiff_t first, ptrdiff_t n_r
         for (ptrdiff_t i = 0; i < n_rows; i++)
             FN(add_weighted_row)(x + i * d, weights == NULL ? 1.0 : weights[i], inverse_unit, n_d, sums + labels[i] * d);
 }
+
+/* The same sums and mass where k x d doubles do not fit the cache: the rows of a cluster one after the other.
+   order is a stable sort of the n_rows rows by label, cluster j's from starts[j] to starts[j + 1]; clusters [first, stop). */
+static void FN(sum_clusters)(const kf_rows *rows, ptrdiff_t first_row, const int32_t *order, const ptrdiff_t *starts,
+                             ptrdiff_t first, ptrdiff_t stop, double *sums, double *mass)
+{
+    ptrdiff_t d = rows->d;
+    double inverse_unit = 1.0 / rows->data_unit;
+    for (ptrdiff_t j = first; j < stop; j++)
+        for (ptrdiff_t m = starts[j]; m < starts[j + 1]; m++) {
+            ptrdiff_t row = first_row + order[m];
+            const REAL *x = (const REAL *)rows->x + row * d;
+            double weight = rows->weights == NULL ? 1.0 : rows->weights[row];
+            mass[j] += weight;
+            if (rows->weights == NULL && inverse_unit == 1.0)
+                FN(add_row)(x, d, sums + j * d);
+            else
+                FN(add_weighted_row)(x, weight, inverse_unit, d, sums + j * d);
+        }
+}

@@ -73,4 +73,47 @@ ALWAYS_INLINE vec_f64 FN(load_doubles)(const REAL *p)
     return __builtin_convertvector(a, vec_f64);
 }
 
+/* Rows of L values to columns, in place: log2(L) times, row i and row i + L/2 are interleaved to rows 2i and 2i + 1. */
+#if defined(__has_builtin)
+#if __has_builtin(__builtin_shufflevector)
+#define HAS_TRANSPOSE 1
+#define INTERLEAVE_2(a, b, lo, hi)                                                                                     \
+    lo = __builtin_shufflevector(a, b, 0, 2);                                                                          \
+    hi = __builtin_shufflevector(a, b, 1, 3)
+#define INTERLEAVE_4(a, b, lo, hi)                                                                                     \
+    lo = __builtin_shufflevector(a, b, 0, 4, 1, 5);                                                                    \
+    hi = __builtin_shufflevector(a, b, 2, 6, 3, 7)
+#define INTERLEAVE_8(a, b, lo, hi)                                                                                     \
+    lo = __builtin_shufflevector(a, b, 0, 8, 1, 9, 2, 10, 3, 11);                                                      \
+    hi = __builtin_shufflevector(a, b, 4, 12, 5, 13, 6, 14, 7, 15)
+#define INTERLEAVE_16(a, b, lo, hi)                                                                                    \
+    lo = __builtin_shufflevector(a, b, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);                        \
+    hi = __builtin_shufflevector(a, b, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31)
+#define INTERLEAVE_OF(n) CONCAT(INTERLEAVE, n)
+ALWAYS_INLINE void FN(transpose)(V *a)
+{
+    V b[FN(N_LANES)];
+    UNROLL
+    for (int stage = 1; stage < FN(N_LANES); stage *= 2) {
+        UNROLL
+        for (int i = 0; i < FN(N_LANES) / 2; i++) {
+            INTERLEAVE_OF(LANES_OF_REAL)(a[i], a[i + FN(N_LANES) / 2], b[2 * i], b[2 * i + 1]);
+        }
+        UNROLL
+        for (int i = 0; i < FN(N_LANES); i++)
+            a[i] = b[i];
+    }
+}
+#undef INTERLEAVE_2
+#undef INTERLEAVE_4
+#undef INTERLEAVE_8
+#undef INTERLEAVE_16
+#undef INTERLEAVE_OF
+#endif
+#endif
+
+#endif
+
+#ifndef HAS_TRANSPOSE
+#define HAS_TRANSPOSE 0
 #endif
