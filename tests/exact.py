@@ -15,6 +15,7 @@ from kmeans_fast.backends.decider import decide_rows
 U = 2.0**-53
 LONG_IS_WIDE = np.finfo(np.longdouble).nmant >= 63 and np.finfo(np.longdouble).maxexp > 4096
 CHUNK_VALUES = 1 << 20
+SAFE = (1e-250, 1e290)
 
 
 def gamma(m: int, unit: float = U) -> float:
@@ -42,7 +43,7 @@ def sq_dists_long(X: np.ndarray, centers: np.ndarray) -> np.ndarray:
     return out
 
 
-def relative_gaps(x: np.ndarray, centers: np.ndarray, label: int) -> float:
+def relative_gap(x: np.ndarray, centers: np.ndarray, label: int) -> float:
     """By how much the squared distance to ``centers[label]`` exceeds the least, relative to the least; exact."""
     (x_whole, c_whole), _ = whole_numbers(x, centers)
     sq_dists = ((c_whole - x_whole) ** 2).sum(axis=1)
@@ -65,7 +66,22 @@ def wrong_labels(X: np.ndarray, centers: np.ndarray, labels: np.ndarray, *, use_
         least = sq_dists.min(axis=1)
         excess = sq_dists[np.arange(len(X)), labels] - least
         return int(np.count_nonzero(excess > excused * least))
-    return sum(relative_gaps(x, centers, label) > excused for x, label in zip(X, labels.tolist(), strict=True))
+    doubtful = np.flatnonzero(~settled_in_float64(X, centers, labels))
+    return sum(relative_gap(X[i], centers, int(labels[i])) > excused for i in doubtful)
+
+
+def settled_in_float64(X: np.ndarray, centers: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Where no center is nearer than the label's by float64 differences, which nothing made vanish or overflow."""
+    settled = np.empty(len(X), dtype=bool)
+    step = max(1, CHUNK_VALUES // centers.size)
+    for first in range(0, len(X), step):
+        part = slice(first, first + step)
+        with np.errstate(over="ignore", under="ignore"):
+            difference = X[part, None, :].astype(np.float64) - centers[None].astype(np.float64)
+            sq_dists = (difference * difference).sum(axis=2)
+        own = np.take_along_axis(sq_dists, labels[part, None], axis=1)[:, 0]
+        settled[part] = (own <= sq_dists.min(axis=1)) & (own > SAFE[0]) & (own < SAFE[1])
+    return settled
 
 
 def undecided_labels(X: np.ndarray, centers: np.ndarray, labels: np.ndarray) -> int:

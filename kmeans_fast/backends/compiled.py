@@ -10,7 +10,7 @@ from .conditioning import allowed_budget, condition
 from .protocol import Array, Floats
 
 try:
-    from ..kernels import _bounds, _distances, _kernels, _nearest, _seeding, _sums
+    from ..kernels import _bounds, _distances, _kernels, _nearest, _seeding
 except ImportError as error:
     raise ImportError(
         "the compiled kernels of kmeans_fast are not built; install the package with a C compiler at hand "
@@ -26,7 +26,7 @@ class Compiled:
     name = "compiled"
     nearest = staticmethod(_nearest.nearest)
     nearest_and_sum = staticmethod(_nearest.nearest_and_sum)
-    sum_by_label = staticmethod(_sums.sum_by_label)
+    sum_by_label = staticmethod(_nearest.sum_by_label)
     two_nearest = staticmethod(_bounds.two_nearest)
     candidate_potentials = staticmethod(_seeding.candidate_potentials)
     lower_sq_dists = staticmethod(_seeding.lower_sq_dists)
@@ -44,7 +44,7 @@ class Compiled:
         self, X: Array, weights: Floats | None = None, *, copy_budget: float = 0.0, n_threads: int = 1
     ) -> _kernels.Rows:
         """As in protocol.py."""
-        conditioning = condition(X, weights)
+        conditioning = condition(X, weights, largest=_kernels.largest(X, isa=self.isa, n_threads=n_threads))
         return _kernels.prepare(
             X,
             conditioning.origin * X.dtype.type(conditioning.scale),

@@ -46,10 +46,14 @@ def power_of_two_below(value: float, limit: int) -> float:
     return math.ldexp(1.0, max(-limit, min(limit, exponent)))
 
 
-def condition(X: Array, weights: Floats | None = None) -> Conditioning:
-    """Conditioning of finite X (n, d) and finite weights (n,) that are not all zero; makes no copy of X."""
+def condition(X: Array, weights: Floats | None = None, *, largest: float | None = None) -> Conditioning:
+    """Conditioning of finite X (n, d) and finite weights (n,) that are not all zero; makes no copy of X.
+
+    ``largest`` is max|X|, where the caller has it.
+    """
     n = len(X)
-    largest = max(abs(float(X.max())), abs(float(X.min())))
+    if largest is None:
+        largest = max(abs(float(X.max())), abs(float(X.min())))
     limit = -int(np.finfo(X.dtype).minexp)
     scale = 0.5 / power_of_two_below(largest, limit - 1) if largest else 1.0
     sample = X[:: -(-n // SAMPLE)]

@@ -11,6 +11,7 @@ from ..backends.protocol import Array, Floats, Labels
 from .empty_clusters import Rule, take_farthest
 from .partials import Partials
 from .shard import Shard
+from .slices import cache_slices
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +47,15 @@ def iterate(shards: Shard, centers: Array, max_iter: int, fill_empty: Rule = tak
 
 def squared_shifts(new_centers: Array, centers: Array, data_unit: float) -> Floats:
     """Squared distances (k,) that the stored centers moved, in ``data_unit**2``."""
-    new, old = new_centers.astype(np.float64, copy=False), centers.astype(np.float64, copy=False)
-    if data_unit != 1.0:
-        new, old = new / data_unit, old / data_unit
-    moved = new - old
-    sq_shifts: Floats = np.einsum("ij,ij->i", moved, moved)
+    sq_shifts: Floats = np.empty(len(centers))
+    for part in cache_slices(*centers.shape):
+        moved = new_centers[part].astype(np.float64)
+        if data_unit == 1.0:
+            moved -= centers[part]
+        else:
+            moved /= data_unit
+            moved -= centers[part] / data_unit
+        np.einsum("ij,ij->i", moved, moved, out=sq_shifts[part])
     return sq_shifts
 
 

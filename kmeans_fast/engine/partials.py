@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..backends.protocol import Array, Floats
+from .slices import cache_slices
 
 
 @dataclass
@@ -31,8 +32,12 @@ class Partials:
 
     def means(self, data_unit: float, dtype: npt.DTypeLike) -> Array:
         """Centers (k, d), computed in float64 and rounded once to dtype; nan where the mass is 0."""
-        means = np.full_like(self.sums, np.nan)
-        np.divide(self.sums, self.mass[:, None], out=means, where=self.mass[:, None] != 0)
-        if data_unit != 1.0:
-            means *= data_unit
-        return means.astype(dtype, copy=False)
+        means: Array = np.full(self.sums.shape, np.nan, dtype=dtype)
+        for part in cache_slices(*self.sums.shape):
+            mass = self.mass[part, None]
+            exact = np.full_like(self.sums[part], np.nan)
+            np.divide(self.sums[part], mass, out=exact, where=mass != 0)
+            if data_unit != 1.0:
+                exact *= data_unit
+            means[part] = exact
+        return means

@@ -46,7 +46,7 @@ cdef inline Py_ssize_t units_of(Py_ssize_t n_rows) noexcept nogil:
 
 
 def label_sq_dists(
-    Rows rows, Py_ssize_t start, Py_ssize_t stop, const real_t[:, ::1] centers, label_t[::1] labels, double[::1] sq_dists,
+    Rows rows, Py_ssize_t start, Py_ssize_t stop, const real_t[:, ::1] centers, const label_t[::1] labels, double[::1] sq_dists,
     *, int n_threads=1
 ):
     """As in backends/protocol.py."""

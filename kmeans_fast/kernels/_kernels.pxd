@@ -32,6 +32,7 @@ cdef extern from "c/kernels.h" nogil:
     ctypedef struct kf_table:
         const char* isa
         int itemsize, tile_rows
+        double (*largest)(const void*, Py_ssize_t n) noexcept nogil
         size_t (*tiles_bytes)(Py_ssize_t n, Py_ssize_t d) noexcept nogil
         void (*pack_tiles)(const kf_rows*, Py_ssize_t first_tile, Py_ssize_t n_tiles, void* tiles) noexcept nogil
         kf_shape (*choose_shape)(const kf_rows*, Py_ssize_t n_rows, Py_ssize_t k) noexcept nogil

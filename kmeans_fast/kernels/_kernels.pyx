@@ -102,6 +102,47 @@ cdef const kf_isa* find_isa(str isa) except NULL:
     raise ValueError(f"isa={isa!r} is not available here; use one of {isas_available()}.")
 
 
+cdef struct largest_job:
+    const kf_table* table
+    const char* values
+    double* found               # of each unit
+    Py_ssize_t n
+
+
+cdef enum:
+    VALUES_OF_UNIT = 65536
+
+
+cdef Py_ssize_t largest_unit(void* job, Py_ssize_t unit, int thread) noexcept nogil:
+    cdef largest_job* j = <largest_job*>job
+    cdef Py_ssize_t first = unit * VALUES_OF_UNIT
+    cdef const char* values = j.values + first * j.table.itemsize
+    j.found[unit] = j.table.largest(values, min(<Py_ssize_t>VALUES_OF_UNIT, j.n - first))
+    return 0
+
+
+def largest(const real_t[:, ::1] X, *, str isa, int n_threads):
+    """The largest absolute value of X (n, d), finite."""
+    cdef const kf_isa* tables = find_isa(isa)
+    cdef largest_job job
+    cdef Arena arena
+    cdef Py_ssize_t unit, n_units
+    cdef double found = 0.0
+    job.table = &tables.f32 if sizeof(real_t) == sizeof(float) else &tables.f64
+    job.n = X.shape[0] * X.shape[1]
+    if job.n == 0:
+        return 0.0
+    job.values = <const char*>&X[0, 0]
+    n_units = (job.n + VALUES_OF_UNIT - 1) // VALUES_OF_UNIT
+    arena = allocate(n_units * sizeof(double))
+    job.found = <double*>arena.memory
+    with nogil:
+        run_units(largest_unit, &job, n_units, threads_for(<double>job.n, n_threads))
+    for unit in range(n_units):
+        found = max(found, job.found[unit])
+    return found
+
+
 cdef struct tiles_job:
     const kf_rows* rows
     const kf_table* table

@@ -5,3 +5,6 @@ def nearest(rows: Rows, start: int, stop: int, centers: Array, labels: Labels, *
 def nearest_and_sum(
     rows: Rows, borders: Indices, centers: Array, labels: Labels, sums: Floats, mass: Floats, *, n_threads: int = 1
 ) -> int: ...
+def sum_by_label(
+    rows: Rows, borders: Indices, labels: Labels, sums: Floats, mass: Floats, *, n_threads: int = 1
+) -> None: ...

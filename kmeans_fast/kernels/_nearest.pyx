@@ -1,19 +1,156 @@
-"""Who is nearest: the assignment step, alone and with the sums of the update step."""
+"""The two steps of k-means: who is nearest, and the sums of rows by label; alone, and in one pass.
 
-from libc.stdint cimport int64_t
+Each group of rows is summed in a buffer of its own, then the groups are added in order.
+"""
+
+from libc.stdint cimport int32_t, int64_t
 from libc.string cimport memset
 
 from ._kernels cimport (
-    KF_ROWS_OF_CALL, Centers, Loan, Rows, Scratch, check_centers, check_slice, copy_if_it_pays, kf_centers, kf_rows, kf_scratch,
-    kf_table, pack_centers, scratch_for,
+    KF_ROWS_OF_CALL, Centers, Loan, Rows, Scratch, borrow, check_centers, check_slice, copy_if_it_pays, kf_centers, kf_rows,
+    kf_scratch, kf_table, pack_centers, scratch_for,
 )
 from ._parallel cimport run_units, threads_for
-from ._sums cimport begin_sums, buffer_length, join_groups, sum_groups, sums_job
 from ._types cimport label_t, real_t
 
 cdef enum:
     ROWS_OF_UNIT = KF_ROWS_OF_CALL
     GROUPS_OF_A_THREAD = 4      # groups that a thread should have for them to be spread evenly
+    FEATURES_OF_UNIT = 64
+    ENTRIES_OF_UNIT = 8192      # of sums; a unit adds them up over all groups
+    ENTRIES_IN_CACHE = 65536    # of sums: 512 KB; beyond, rows are sorted by label, so that one row of sums is at work
+    CLUSTERS_OF_UNIT = 16
+
+
+cdef struct sums_job:
+    const kf_rows* rows
+    const kf_table* table
+    const int64_t* borders
+    const label_t* labels       # of the row borders[0]
+    Py_ssize_t k, n_groups
+    double* buffers             # n_groups x (k d + k): sums and mass of each group
+    double* sums
+    double* mass
+    bint is_sorted              # rows of a group are sorted by label before they are summed
+    int32_t* order              # of the row borders[0]: places in a group, sorted by label
+    Py_ssize_t* starts          # n_groups x (k + 1): where each label begins
+
+
+cdef Py_ssize_t buffer_length(const sums_job* job) noexcept nogil:
+    return job.k * (job.rows.d + 1)
+
+
+cdef Py_ssize_t sum_unit(void* job, Py_ssize_t unit, int thread) noexcept nogil:
+    """Some features of one group."""
+    cdef sums_job* j = <sums_job*>job
+    cdef Py_ssize_t group = unit % j.n_groups, first_d = unit // j.n_groups * FEATURES_OF_UNIT, center
+    cdef Py_ssize_t n_d = min(<Py_ssize_t>FEATURES_OF_UNIT, j.rows.d - first_d)
+    cdef double* sums = j.buffers + group * buffer_length(j)
+    cdef double* mass = sums + j.k * j.rows.d
+    for center in range(j.k):
+        memset(sums + center * j.rows.d + first_d, 0, n_d * sizeof(double))
+    if first_d == 0:
+        memset(mass, 0, j.k * sizeof(double))
+    j.table.sum_by_label(
+        j.rows, j.borders[group], j.borders[group + 1] - j.borders[group], first_d, n_d,
+        j.labels + (j.borders[group] - j.borders[0]), sums, mass if first_d == 0 else NULL,
+    )
+    return 0
+
+
+cdef Py_ssize_t sort_unit(void* job, Py_ssize_t group, int thread) noexcept nogil:
+    """Stable counting sort of the rows of one group by label."""
+    cdef sums_job* j = <sums_job*>job
+    cdef Py_ssize_t before = j.borders[group] - j.borders[0], n_rows = j.borders[group + 1] - j.borders[group], i, label
+    cdef const label_t* labels = j.labels + before
+    cdef int32_t* order = j.order + before
+    cdef Py_ssize_t* starts = j.starts + group * (j.k + 1)
+    memset(starts, 0, (j.k + 1) * sizeof(Py_ssize_t))
+    for i in range(n_rows):
+        starts[labels[i] + 1] += 1
+    for label in range(j.k):
+        starts[label + 1] += starts[label]
+    for i in range(n_rows):
+        order[starts[labels[i]]] = <int32_t>i
+        starts[labels[i]] += 1
+    for label in range(j.k, 0, -1):
+        starts[label] = starts[label - 1]
+    starts[0] = 0
+    return 0
+
+
+cdef Py_ssize_t clusters_unit(void* job, Py_ssize_t unit, int thread) noexcept nogil:
+    """Some clusters of one group, its rows being sorted."""
+    cdef sums_job* j = <sums_job*>job
+    cdef Py_ssize_t group = unit % j.n_groups, first = unit // j.n_groups * CLUSTERS_OF_UNIT
+    cdef Py_ssize_t stop = min(first + CLUSTERS_OF_UNIT, j.k)
+    cdef double* sums = j.buffers + group * buffer_length(j)
+    cdef double* mass = sums + j.k * j.rows.d
+    memset(sums + first * j.rows.d, 0, (stop - first) * j.rows.d * sizeof(double))
+    memset(mass + first, 0, (stop - first) * sizeof(double))
+    j.table.sum_clusters(
+        j.rows, j.borders[group], j.order + (j.borders[group] - j.borders[0]), j.starts + group * (j.k + 1),
+        first, stop, sums, mass,
+    )
+    return 0
+
+
+cdef Py_ssize_t join_unit(void* job, Py_ssize_t unit, int thread) noexcept nogil:
+    """Add the groups in order, for some entries of sums and mass."""
+    cdef sums_job* j = <sums_job*>job
+    cdef Py_ssize_t n_sums = j.k * j.rows.d, length = buffer_length(j)
+    cdef Py_ssize_t first = unit * ENTRIES_OF_UNIT, stop = min(first + ENTRIES_OF_UNIT, length), group, i
+    cdef Py_ssize_t stop_of_sums = min(stop, n_sums), first_of_mass = max(first, n_sums)
+    cdef const double* buffer
+    for group in range(j.n_groups):
+        buffer = j.buffers + group * length
+        for i in range(first, stop_of_sums):
+            j.sums[i] += buffer[i]
+        for i in range(first_of_mass, stop):
+            j.mass[i - n_sums] += buffer[i]
+    return 0
+
+
+cdef void sum_groups(sums_job* job, int n_threads) noexcept nogil:
+    cdef Py_ssize_t n_parts = (job.rows.d + FEATURES_OF_UNIT - 1) // FEATURES_OF_UNIT
+    if job.is_sorted:
+        n_parts = (job.k + CLUSTERS_OF_UNIT - 1) // CLUSTERS_OF_UNIT
+        run_units(sort_unit, job, job.n_groups, n_threads)
+        run_units(clusters_unit, job, job.n_groups * n_parts, n_threads)
+    else:
+        run_units(sum_unit, job, job.n_groups * n_parts, n_threads)
+
+
+cdef void join_groups(sums_job* job, int n_threads) noexcept nogil:
+    cdef Py_ssize_t length = buffer_length(job), n_units = (length + ENTRIES_OF_UNIT - 1) // ENTRIES_OF_UNIT
+    run_units(join_unit, job, n_units, threads_for(<double>length * job.n_groups, n_threads))
+
+
+cdef Loan begin_sums(
+    sums_job* job, Rows rows, const int64_t[::1] borders, const label_t[::1] labels, double[:, ::1] sums, double[::1] mass
+):
+    cdef Loan buffers
+    cdef Py_ssize_t group
+    cdef size_t n_sums, n_starts
+    job.n_groups = borders.shape[0] - 1
+    if job.n_groups < 1 or sums.shape[0] != mass.shape[0]:
+        raise ValueError(f"{job.n_groups} groups, sums of {sums.shape[0]} centers and mass of {mass.shape[0]}.")
+    for group in range(job.n_groups):
+        check_slice(rows, borders[group], borders[group + 1], borders[group + 1] - borders[group])
+    check_slice(rows, borders[0], borders[job.n_groups], labels.shape[0])
+    check_centers(rows, sums.shape[0], sums.shape[1], rows.table.itemsize)
+    job.rows, job.table, job.k = &rows.c, rows.table, sums.shape[0]
+    job.borders = &borders[0]
+    job.labels = &labels[0] if labels.shape[0] > 0 else NULL
+    job.sums, job.mass = &sums[0, 0], &mass[0]
+    n_sums = job.n_groups * buffer_length(job) * sizeof(double)
+    n_starts = job.n_groups * (job.k + 1) * sizeof(Py_ssize_t)
+    job.is_sorted = buffer_length(job) > ENTRIES_IN_CACHE
+    buffers = borrow(rows, n_sums + (n_starts + labels.shape[0] * sizeof(int32_t) if job.is_sorted else 0))
+    job.buffers = <double*>buffers.memory
+    job.starts = <Py_ssize_t*>(buffers.memory + n_sums)
+    job.order = <int32_t*>(buffers.memory + n_sums + n_starts)
+    return buffers
 
 
 cdef struct assign_job:
@@ -53,6 +190,18 @@ cdef Py_ssize_t group_unit(void* job, Py_ssize_t unit, int thread) noexcept nogi
 
 cdef Py_ssize_t assign_units(assign_job* job, int n_threads) noexcept nogil:
     return run_units(nearest_unit, job, (job.stop - job.start + ROWS_OF_UNIT - 1) // ROWS_OF_UNIT, n_threads)
+
+
+def sum_by_label(
+    Rows rows, const int64_t[::1] borders, const label_t[::1] labels, double[:, ::1] sums, double[::1] mass, *, int n_threads=1
+):
+    """As in backends/protocol.py."""
+    cdef sums_job job
+    cdef Loan buffers = begin_sums(&job, rows, borders, labels, sums, mass)
+    n_threads = threads_for(<double>labels.shape[0] * rows.c.d, n_threads)
+    with nogil:
+        sum_groups(&job, n_threads)
+        join_groups(&job, n_threads)
 
 
 def nearest(

@@ -55,7 +55,7 @@
 #define TABLE(suffix, type)                                                                                            \
     {                                                                                                                  \
         .isa = ISA_NAME, .itemsize = sizeof(type), .tile_rows = POINTS_OF_TILE_##suffix,                                    \
-        .tiles_bytes = tiles_bytes_##suffix, .pack_tiles = pack_tiles_##suffix,                                        \
+        .largest = largest_##suffix, .tiles_bytes = tiles_bytes_##suffix, .pack_tiles = pack_tiles_##suffix,                                        \
         .choose_shape = choose_shape_##suffix, .centers_plan = centers_plan_##suffix,                                  \
         .centers_parts = centers_parts_##suffix, .pack_part = pack_part_##suffix, .bind_bound = bind_bound_##suffix,   \
         .scratch_plan = scratch_plan_##suffix, .nearest = nearest_##suffix, .two_nearest = two_nearest_##suffix,       \

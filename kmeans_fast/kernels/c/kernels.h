@@ -72,6 +72,7 @@ typedef struct {
     const char *isa;
     int itemsize;
     int tile_rows;
+    double (*largest)(const void *values, ptrdiff_t n); /* of the absolute values; 0 for none */
     size_t (*tiles_bytes)(ptrdiff_t n, ptrdiff_t d);
     void (*pack_tiles)(const kf_rows *rows, ptrdiff_t first_tile, ptrdiff_t n_tiles, void *tiles);
     kf_shape (*choose_shape)(const kf_rows *rows, ptrdiff_t n_rows, ptrdiff_t k);
