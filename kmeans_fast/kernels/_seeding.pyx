@@ -13,7 +13,7 @@ cdef struct seeding_job:
     const kf_centers* centers
     const kf_table* table
     double* sq_dists
-    double* scratch             # of each thread: padded_d, then LANES of each candidate
+    double* scratch             # of each thread: a tile of padded_d x LANES, then LANES of each candidate
     Py_ssize_t scratch_length
     double* potentials          # of each block: one of each candidate
 
@@ -21,17 +21,17 @@ cdef struct seeding_job:
 cdef Py_ssize_t lower_unit(void* job, Py_ssize_t unit, int thread) noexcept nogil:
     cdef seeding_job* j = <seeding_job*>job
     cdef Py_ssize_t first = unit * KF_SUM_BLOCK, n_rows = min(<Py_ssize_t>KF_SUM_BLOCK, j.rows.n - first)
-    cdef double* row64 = j.scratch + thread * j.scratch_length
-    j.table.lower_sq_dists(j.rows, j.centers, first, n_rows, row64, j.sq_dists + first)
+    cdef double* tile = j.scratch + thread * j.scratch_length
+    j.table.lower_sq_dists(j.rows, j.centers, first, n_rows, tile, j.sq_dists + first)
     return 0
 
 
 cdef Py_ssize_t potentials_unit(void* job, Py_ssize_t unit, int thread) noexcept nogil:
     cdef seeding_job* j = <seeding_job*>job
     cdef Py_ssize_t first = unit * KF_SUM_BLOCK, n_rows = min(<Py_ssize_t>KF_SUM_BLOCK, j.rows.n - first)
-    cdef double* row64 = j.scratch + thread * j.scratch_length
+    cdef double* tile = j.scratch + thread * j.scratch_length
     j.table.potentials(
-        j.rows, j.centers, first, n_rows, j.sq_dists + first, row64, row64 + j.centers.padded_d,
+        j.rows, j.centers, first, n_rows, j.sq_dists + first, tile, tile + j.centers.padded_d * KF_LANES,
         j.potentials + unit * j.centers.k,
     )
     return 0
@@ -45,7 +45,7 @@ cdef Loan begin_seeding(seeding_job* job, Rows rows, Centers centers, double* sq
     cdef Loan scratch
     job.rows, job.centers, job.table = &rows.c, &centers.c, rows.table
     job.sq_dists = sq_dists
-    job.scratch_length = centers.c.padded_d + centers.c.k * KF_LANES
+    job.scratch_length = (centers.c.padded_d + centers.c.k) * KF_LANES
     scratch = borrow(rows, n_threads * job.scratch_length * sizeof(double))
     job.scratch = <double*>scratch.memory
     return scratch

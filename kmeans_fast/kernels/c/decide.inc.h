@@ -4,13 +4,14 @@
 ALWAYS_INLINE void FN(widen)(const REAL *RESTRICT x, ptrdiff_t d, ptrdiff_t padded_d, double data_unit, double *RESTRICT out)
 {
     ptrdiff_t t = 0;
-    double inverse = 1.0 / data_unit;
-    if (data_unit == 1.0)
+    if (data_unit == 1.0) {
         for (; t < d; t++)
             out[t] = (double)x[t];
-    else
+    } else {
+        double inverse = 1.0 / data_unit;
         for (; t < d; t++)
             out[t] = (double)x[t] * inverse;
+    }
     for (; t < padded_d; t++)
         out[t] = 0.0;
 }

@@ -92,9 +92,9 @@ typedef struct {
     void (*label_sq_dists)(const kf_rows *rows, const kf_centers *centers, ptrdiff_t first, ptrdiff_t n_rows,
                            const int32_t *labels, double *row64, double *sq_dists);
     void (*lower_sq_dists)(const kf_rows *rows, const kf_centers *centers, ptrdiff_t first, ptrdiff_t n_rows,
-                           double *row64, double *sq_dists);
+                           double *tile, double *sq_dists);
     void (*potentials)(const kf_rows *rows, const kf_centers *centers, ptrdiff_t first, ptrdiff_t n_rows,
-                       const double *sq_dists, double *row64, double *lanes, double *potentials);
+                       const double *sq_dists, double *tile, double *lanes, double *potentials);
     void (*distances)(const kf_rows *rows, const kf_centers *centers, ptrdiff_t first, ptrdiff_t n_rows,
                       kf_scratch *scratch, void *out);
 } kf_table;

@@ -29,33 +29,105 @@ static void FN(label_sq_dists)(const kf_rows *rows, const kf_centers *centers, p
     }
 }
 
-static void FN(lower_sq_dists)(const kf_rows *rows, const kf_centers *centers, ptrdiff_t first, ptrdiff_t n_rows, double *row64,
-                               double *sq_dists)
+/* LANES rows from row first on, as doubles in data_unit: tile[t][i], with zeros up to padded_d and for rows past the end. */
+static void FN(pack_lanes)(const kf_rows *rows, ptrdiff_t first, int n_rows, ptrdiff_t padded_d, double *RESTRICT tile)
 {
     ptrdiff_t d = rows->d;
-    for (ptrdiff_t i = 0; i < n_rows; i++) {
-        const REAL *x = (const REAL *)rows->x + (first + i) * d;
-        FN(widen)(x, d, centers->padded_d, rows->data_unit, row64);
-        double this = FN(pair_sq_dist)(rows, centers, row64, x, 0);
-        sq_dists[i] = MIN_OF(this, sq_dists[i]);
+    const REAL *RESTRICT x = (const REAL *)rows->x + first * d;
+    double inverse = 1.0 / rows->data_unit;
+#if HAS_TRANSPOSE
+    if (n_rows == KF_LANES && d >= N_LANES_f64) {
+        for (int i = 0; i < KF_LANES; i += N_LANES_f64)
+            for (ptrdiff_t next = 0; next < d; next += N_LANES_f64) {
+                ptrdiff_t t = MIN_OF(next, d - N_LANES_f64); /* the last one overlaps */
+                vec_f64 a[N_LANES_f64];
+                UNROLL
+                for (int r = 0; r < N_LANES_f64; r++)
+                    a[r] = FN(load_doubles)(x + (i + r) * d + t);
+                transpose_f64(a);
+                UNROLL
+                for (int r = 0; r < N_LANES_f64; r++)
+                    store_f64(tile + (t + r) * KF_LANES + i, a[r] * set_f64(inverse));
+            }
+        memset(tile + d * KF_LANES, 0, (size_t)((padded_d - d) * KF_LANES) * sizeof(double));
+        return;
+    }
+#endif
+    memset(tile, 0, (size_t)(padded_d * KF_LANES) * sizeof(double));
+    for (int i = 0; i < n_rows; i++)
+        for (ptrdiff_t t = 0; t < d; t++)
+            tile[t * KF_LANES + i] = (double)x[i * d + t] * inverse;
+}
+
+/* direct() of the LANES rows of a tile and one center: the same sums in the same order, a lane a row. */
+ALWAYS_INLINE void FN(direct_lanes)(const double *RESTRICT tile, const double *RESTRICT c, ptrdiff_t padded_d, double *sq_dists)
+{
+    for (int i = 0; i < KF_LANES; i += N_LANES_f64) {
+        vec_f64 p[KF_LANES];
+        UNROLL
+        for (int r = 0; r < KF_LANES; r++)
+            p[r] = set_f64(0.0);
+        for (ptrdiff_t t = 0; t < padded_d; t += KF_LANES) {
+            UNROLL
+            for (int r = 0; r < KF_LANES; r++) {
+                vec_f64 difference = load_f64(tile + (t + r) * KF_LANES + i) - set_f64(c[t + r]);
+                vec_f64 square = difference * difference;
+                ROUNDED(square);
+                p[r] += square;
+            }
+        }
+        store_f64(sq_dists + i, ((p[0] + p[4]) + (p[2] + p[6])) + ((p[1] + p[5]) + (p[3] + p[7])));
     }
 }
 
-/* One block of at most SUM_BLOCK rows: the potential that each candidate (they are the centers) would leave in it. */
-static void FN(potentials)(const kf_rows *rows, const kf_centers *centers, ptrdiff_t first, ptrdiff_t n_rows,
-                           const double *sq_dists, double *row64, double *lanes, double *potentials)
+/* Squared distances of up to LANES rows to center j; what is not safe is measured anew. */
+ALWAYS_INLINE void FN(sq_dists_of_lanes)(const kf_rows *rows, const kf_centers *centers, ptrdiff_t j, ptrdiff_t first, int n_rows,
+                                         const double *tile, double *sq_dists)
 {
-    ptrdiff_t d = rows->d, m = centers->k;
+    ptrdiff_t d = rows->d;
+    int n_safe = 0;
+    FN(direct_lanes)(tile, centers->direct + j * centers->padded_d, centers->padded_d, sq_dists);
+    for (int i = 0; i < KF_LANES; i++)
+        n_safe += is_safe(sq_dists[i]);
+    for (int i = 0; n_safe < KF_LANES && i < n_rows; i++)
+        if (!is_safe(sq_dists[i]))
+            sq_dists[i] = FN(sq_dist_rescaled)((const REAL *)rows->x + (first + i) * d, (const REAL *)centers->c + j * d, d,
+                                               rows->data_unit);
+}
+
+/* Lower sq_dists to those to the one center. tile is scratch memory of padded_d x LANES. */
+static void FN(lower_sq_dists)(const kf_rows *rows, const kf_centers *centers, ptrdiff_t first, ptrdiff_t n_rows, double *tile,
+                               double *sq_dists)
+{
+    for (ptrdiff_t done = 0; done < n_rows; done += KF_LANES) {
+        int n_here = (int)MIN_OF(KF_LANES, n_rows - done);
+        double found[KF_LANES];
+        FN(pack_lanes)(rows, first + done, n_here, centers->padded_d, tile);
+        FN(sq_dists_of_lanes)(rows, centers, 0, first + done, n_here, tile, found);
+        for (int i = 0; i < n_here; i++)
+            sq_dists[done + i] = MIN_OF(found[i], sq_dists[done + i]);
+    }
+}
+
+/* One block of at most SUM_BLOCK rows: the potential that each candidate (they are the centers) would leave in it.
+   Row i is added to lane i % LANES, as in ordered_sum(). */
+static void FN(potentials)(const kf_rows *rows, const kf_centers *centers, ptrdiff_t first, ptrdiff_t n_rows,
+                           const double *sq_dists, double *tile, double *lanes, double *potentials)
+{
+    ptrdiff_t m = centers->k;
     memset(lanes, 0, (size_t)(m * KF_LANES) * sizeof(double));
-    for (ptrdiff_t i = 0; i < n_rows; i++) {
-        const REAL *x = (const REAL *)rows->x + (first + i) * d;
-        double least = sq_dists[i], weight = rows->weights == NULL ? 1.0 : rows->weights[first + i];
-        FN(widen)(x, d, centers->padded_d, rows->data_unit, row64);
+    for (ptrdiff_t done = 0; done < n_rows; done += KF_LANES) {
+        int n_here = (int)MIN_OF(KF_LANES, n_rows - done);
+        const double *weights = rows->weights == NULL ? NULL : rows->weights + first + done;
+        FN(pack_lanes)(rows, first + done, n_here, centers->padded_d, tile);
         for (ptrdiff_t j = 0; j < m; j++) {
-            double this = FN(pair_sq_dist)(rows, centers, row64, x, j);
-            double term = weight * MIN_OF(this, least);
-            ROUNDED(term);
-            lanes[j * KF_LANES + i % KF_LANES] += term;
+            double found[KF_LANES];
+            FN(sq_dists_of_lanes)(rows, centers, j, first + done, n_here, tile, found);
+            for (int i = 0; i < n_here; i++) {
+                double term = MIN_OF(found[i], sq_dists[done + i]) * (weights == NULL ? 1.0 : weights[i]);
+                ROUNDED(term);
+                lanes[j * KF_LANES + i] += term;
+            }
         }
     }
     for (ptrdiff_t j = 0; j < m; j++)
