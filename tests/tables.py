@@ -13,6 +13,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from hostile import CASES
 
@@ -61,6 +62,24 @@ every_backend = pytest.mark.parametrize("row", [parameter(row) for row in ALL_RO
 every_case = pytest.mark.parametrize(
     ("case", "dtype"), [pytest.param(case, t, id=f"{case.name}-{t}") for case in CASES.values() for t in case.dtypes]
 )
+
+
+AMPLE = 1000.0
+"""A copy_budget that allows copies of a single row, for which a tile of many rows is needed."""
+
+
+def prepared(backend: Any, X: np.ndarray, weights: np.ndarray | None, copy_budget: float, n_threads: int = 1) -> Any:
+    """Rows over X whose working copies, where the budget allows them, have been made: they wait until they pay."""
+    rows = backend.prepare(X, weights, copy_budget=copy_budget, n_threads=n_threads)
+    if copy_budget == 0 or backend.name != "compiled":
+        return rows
+    labels, centers = np.zeros(len(X), dtype=np.int32), np.ascontiguousarray(X[:2])
+    for _ in range(50):
+        if rows.n_copied_bytes:
+            break
+        backend.nearest(rows, 0, len(X), centers, labels, n_threads=n_threads)
+    assert rows.n_copied_bytes > 0 or X.shape[1] > 33, "no working copy was made"
+    return rows
 
 
 @contextmanager

@@ -14,7 +14,7 @@ import pytest
 from exact import LONG_IS_WIDE, sq_dists_long, undecided_labels
 from hostile import Case
 from sklearn.datasets import load_digits
-from tables import KERNELS, Row, every_backend, every_case, every_isa
+from tables import AMPLE, KERNELS, Row, every_backend, every_case, every_isa, prepared
 
 from kmeans_fast.backends import get_backend
 from kmeans_fast.backends.protocol import group_borders
@@ -22,7 +22,7 @@ from kmeans_fast.backends.protocol import group_borders
 NS = (1, 2, 3, 31, 32, 33, 63, 64, 65, 127, 129, 1000)
 DS = (1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 33, 64, 100)
 KS = (1, 2, 3, 4, 5, 11, 12, 13, 15, 16, 17, 63, 64, 65, 130)
-WAYS = tuple(product((0.0, 2.0), (1, 3)))
+WAYS = tuple(product((0.0, AMPLE), (1, 3)))
 """copy_budget and n_threads."""
 
 every_dtype = pytest.mark.parametrize("dtype", ["float32", "float64"])
@@ -54,7 +54,7 @@ class Problem:
         (n, d), k = X.shape, len(centers)
         inputs = [a for a in (X, centers, self.weights) if a is not None]
         before = [a.tobytes() for a in inputs]
-        rows = backend.prepare(X, self.weights, copy_budget=copy_budget, **threads)
+        rows = prepared(backend, X, self.weights, copy_budget, n_threads)
         out: dict[str, Any] = {}
 
         for name, (start, stop) in {"whole": (0, n), "slice": (n // 7, n - n // 5)}.items():
@@ -217,7 +217,7 @@ def test_work_that_is_worth_many_threads_has_the_bits_of_the_reference(dtype: st
     work_of_a_thread = re.search(r"WORK_OF_A_THREAD = (\d+)", (KERNELS / "_parallel.pxd").read_text())
     assert problem.X.size >= 6 * int(work_of_a_thread[1]), "too little work for seven threads"
     assert len(group_borders(len(problem.X), len(problem.centers))) - 1 >= 4, "too few groups to share"
-    for copy_budget, n_threads in ((0.0, 2), (0.0, 7), (2.0, 1), (2.0, 3)):
+    for copy_budget, n_threads in ((0.0, 2), (0.0, 7), (AMPLE, 1), (AMPLE, 3)):
         assert differences(problem.run(row.open(), copy_budget, n_threads), expected) == [], f"{n_threads=}"
 
 
@@ -316,7 +316,7 @@ def test_distances_are_as_precise_as_promised(d: int, offset: float, dtype: str,
         for copy_budget, n_threads in WAYS:
             backend, start, stop = row.open(), n // 7, n - n // 5
             out = np.full((stop - start, k), np.nan, dtype=dtype)
-            rows = backend.prepare(read_only(X.copy()), copy_budget=copy_budget)
+            rows = prepared(backend, read_only(X.copy()), None, copy_budget)
             backend.distances(rows, start, stop, read_only(centers.copy()), out, n_threads=n_threads)
             error = np.abs(out - true[start:stop])
             where = f"{n=} {k=} {copy_budget=} {n_threads=}"
@@ -361,7 +361,7 @@ def assert_bounds_enclose(row: Row, X: np.ndarray, centers: np.ndarray) -> tuple
     true = np.sqrt(sq_dists_long(X, centers))
     for copy_budget, n_threads in WAYS:
         labels, upper, lower = np.zeros(n, dtype=np.int32), np.zeros(n, np.float32), np.zeros(n, np.float32)
-        rows = backend.prepare(X, copy_budget=copy_budget)
+        rows = prepared(backend, X, None, copy_budget)
         backend.two_nearest(rows, np.arange(n, dtype=np.int64), centers, labels, upper, lower, n_threads=n_threads)
         in_unit = true / np.longdouble(rows.data_unit)
         own = np.take_along_axis(in_unit, labels[:, None], axis=1)[:, 0]

@@ -19,7 +19,7 @@ from exact import (
 )
 from hostile import CASES, Case
 from sklearn.exceptions import ConvergenceWarning
-from tables import Row, every_backend, every_case, in_use
+from tables import AMPLE, Row, every_backend, every_case, in_use, prepared
 
 from kmeans_fast import KMeans
 from kmeans_fast.backends.conditioning import condition
@@ -52,9 +52,11 @@ def predicted(row: Row, model: KMeans, X: np.ndarray) -> np.ndarray:
         return model.predict(X)
 
 
-def first_labels(row: Row, X: np.ndarray, centers: np.ndarray, weights: np.ndarray | None = None) -> np.ndarray:
+def first_labels(
+    row: Row, X: np.ndarray, centers: np.ndarray, weights: np.ndarray | None, copy_budget: float
+) -> np.ndarray:
     backend, labels = row.open(), np.full(len(X), -1, dtype=np.int32)
-    rows = backend.prepare(X, weights, copy_budget=2.0)
+    rows = prepared(backend, X, weights, copy_budget)
     n_changed = backend.nearest(rows, 0, len(X), centers, labels, n_threads=2)
     assert n_changed == len(X)
     return labels
@@ -144,7 +146,8 @@ def test_a_wrong_inertia_is_found() -> None:
 def test_the_first_assignment_has_no_wrong_label(case: Case, dtype: str, row: Row) -> None:
     X, centers, weights = case.build(dtype, n=row.rows(PLENTY))
     before = X.tobytes(), centers.tobytes()
-    assert_labels_are_right(X, centers, first_labels(row, X, centers, weights))
+    for copy_budget in (0.0, AMPLE):
+        assert_labels_are_right(X, centers, first_labels(row, X, centers, weights, copy_budget))
     assert (X.tobytes(), centers.tobytes()) == before
 
 

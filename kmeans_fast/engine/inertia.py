@@ -10,10 +10,11 @@ import math
 
 import numpy as np
 
-from ..backends.protocol import SUM_BLOCK, Array, Floats, group_borders, ordered_sum
+from ..backends.protocol import SUM_BLOCK, Array, Floats, group_borders
 from .loop import Iteration
 from .partials import Partials
 from .shard import Shard, weighted_sum
+from .slices import cache_slices
 
 PRECISION = 1e-9
 """Relative error at which an inertia from sums gives way to a direct pass."""
@@ -33,11 +34,11 @@ class Spread:
         """Root of the mass times the squared distance of the origin from zero."""
         sq_dists = np.full(rows.n, math.inf)
         shard.backend.lower_sq_dists(rows, center, sq_dists, n_threads=shard.n_threads)
+        self.sq_spread = weighted_sum(sq_dists, rows.weights)
         self.mean_variance = math.nan
         if rows.weights is None:
             offset = mean - self.origin
-            self.mean_variance = max(0.0, ordered_sum(sq_dists) / rows.n - float(offset.dot(offset))) / rows.d
-        self.sq_spread = weighted_sum(sq_dists, rows.weights)
+            self.mean_variance = max(0.0, self.sq_spread / rows.n - float(offset.dot(offset))) / rows.d
 
     def inertia(self, shard: Shard, iteration: Iteration) -> float:
         """Inertia of the rows about the centers that they were assigned to."""
@@ -50,14 +51,16 @@ class Spread:
         """By Cauchy and Schwarz, with R^2 = sum m ||c||^2 and M = sum m, all sums of absolute values that occur
         are at most ``Q + 2 R (sqrt Q + 2 sqrt M ||origin||) + R^2``; each is off by at most gamma_(terms).
         """
-        about = centers.astype(np.float64, copy=False)
-        if self.rows.data_unit != 1.0:
-            about = about / self.rows.data_unit
-        about = about - self.origin
-        moments = totals.mass[:, None] * self.origin
-        moments -= totals.sums
-        from_sums = float(np.einsum("ij,ij->i", about, moments).sum())
-        from_means = float(np.einsum("ij,ij->i", about, about).dot(totals.mass))
+        from_sums = from_means = 0.0
+        for part in cache_slices(*centers.shape):
+            about = centers[part].astype(np.float64)
+            if self.rows.data_unit != 1.0:
+                about /= self.rows.data_unit
+            about -= self.origin
+            moments = totals.mass[part, None] * self.origin
+            moments -= totals.sums[part]
+            from_sums += float(np.einsum("ij,ij->", about, moments))
+            from_means += float(np.einsum("ij,ij->i", about, about).dot(totals.mass[part]))
         value = self.sq_spread + 2 * from_sums + from_means
         n_terms = longest_sum(self.rows.n, len(centers)) + 2 * self.rows.d + len(centers) + self.rows.n // SUM_BLOCK
         spread, radius = math.sqrt(self.sq_spread), math.sqrt(from_means)

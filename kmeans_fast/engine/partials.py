@@ -32,11 +32,10 @@ class Partials:
 
     def means(self, data_unit: float, dtype: npt.DTypeLike) -> Array:
         """Centers (k, d), computed in float64 and rounded once to dtype; nan where the mass is 0."""
-        means: Array = np.full(self.sums.shape, np.nan, dtype=dtype)
+        mass = self.mass if self.mass.all() else np.where(self.mass == 0, np.nan, self.mass)
+        means: Array = np.empty(self.sums.shape, dtype=dtype)
         for part in cache_slices(*self.sums.shape):
-            mass = self.mass[part, None]
-            exact = np.full_like(self.sums[part], np.nan)
-            np.divide(self.sums[part], mass, out=exact, where=mass != 0)
+            exact = self.sums[part] / mass[part, None]
             if data_unit != 1.0:
                 exact *= data_unit
             means[part] = exact

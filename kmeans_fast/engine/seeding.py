@@ -57,7 +57,7 @@ def plus_plus(
         running = np.cumsum(sq_dists) if weights is None else np.multiply(sq_dists, weights)
         if weights is not None:
             np.cumsum(running, out=running)
-        candidates = np.clip(np.searchsorted(running, drawn), first_row, last_row)
+        candidates = np.minimum(np.maximum(np.searchsorted(running, drawn), first_row), last_row)
         del running
         backend.candidate_potentials(rows, sq_dists, X[candidates], potentials, n_threads=n_threads)
         best = int(potentials.argmin())

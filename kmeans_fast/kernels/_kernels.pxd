@@ -46,9 +46,10 @@ cdef extern from "c/kernels.h" nogil:
         Py_ssize_t (*two_nearest)(const kf_rows*, const kf_centers*, const int64_t* chosen, Py_ssize_t n_chosen,
                                   kf_scratch*, int32_t* labels, float* upper, float* lower) noexcept nogil
         void (*sum_by_label)(const kf_rows*, Py_ssize_t first, Py_ssize_t n_rows, Py_ssize_t first_d, Py_ssize_t n_d,
-                             const int32_t* labels, double* sums, double* mass) noexcept nogil
+                             const int32_t* labels, double* sums, Py_ssize_t stride, double* mass) noexcept nogil
         void (*sum_clusters)(const kf_rows*, Py_ssize_t first_row, const int32_t* order, const Py_ssize_t* starts,
-                             Py_ssize_t first, Py_ssize_t stop, double* sums, double* mass) noexcept nogil
+                             Py_ssize_t first, Py_ssize_t stop, double* sums, Py_ssize_t stride,
+                             double* mass) noexcept nogil
         void (*label_sq_dists)(const kf_rows*, const kf_centers*, Py_ssize_t first, Py_ssize_t n_rows,
                                const int32_t* labels, double* row64, double* sq_dists) noexcept nogil
         void (*lower_sq_dists)(const kf_rows*, const kf_centers*, Py_ssize_t first, Py_ssize_t n_rows, double* row64,

@@ -7,7 +7,7 @@ from libc.stdint cimport int32_t, int64_t
 from libc.string cimport memset
 
 from ._kernels cimport (
-    KF_ROWS_OF_CALL, Centers, Loan, Rows, Scratch, borrow, check_centers, check_slice, copy_if_it_pays, kf_centers, kf_rows,
+    KF_LANES, KF_ROWS_OF_CALL, Centers, Loan, Rows, Scratch, borrow, check_centers, check_slice, copy_if_it_pays, kf_centers, kf_rows,
     kf_scratch, kf_table, pack_centers, scratch_for,
 )
 from ._parallel cimport run_units, threads_for
@@ -17,7 +17,6 @@ cdef enum:
     ROWS_OF_UNIT = KF_ROWS_OF_CALL
     GROUPS_OF_A_THREAD = 4      # groups that a thread should have for them to be spread evenly
     FEATURES_OF_UNIT = 64
-    ENTRIES_OF_UNIT = 8192      # of sums; a unit adds them up over all groups
     ENTRIES_IN_CACHE = 65536    # of sums: 512 KB; beyond, rows are sorted by label, so that one row of sums is at work
     CLUSTERS_OF_UNIT = 16
 
@@ -28,7 +27,8 @@ cdef struct sums_job:
     const int64_t* borders
     const label_t* labels       # of the row borders[0]
     Py_ssize_t k, n_groups
-    double* buffers             # n_groups x (k d + k): sums and mass of each group
+    Py_ssize_t stride           # of a row of sums in a buffer: d, and what keeps vectors whole
+    double* buffers             # n_groups x (k stride + padded k): sums and mass of each group
     double* sums
     double* mass
     bint is_sorted              # rows of a group are sorted by label before they are summed
@@ -36,8 +36,16 @@ cdef struct sums_job:
     Py_ssize_t* starts          # n_groups x (k + 1): where each label begins
 
 
-cdef Py_ssize_t buffer_length(const sums_job* job) noexcept nogil:
-    return job.k * (job.rows.d + 1)
+cdef inline Py_ssize_t whole_vectors(Py_ssize_t n) noexcept nogil:
+    return (n + KF_LANES - 1) // KF_LANES * KF_LANES
+
+
+cdef inline Py_ssize_t buffer_length(const sums_job* job) noexcept nogil:
+    return job.k * job.stride + whole_vectors(job.k)
+
+
+cdef inline double* mass_of(const sums_job* job, double* buffer) noexcept nogil:
+    return buffer + job.k * job.stride
 
 
 cdef Py_ssize_t sum_unit(void* job, Py_ssize_t unit, int thread) noexcept nogil:
@@ -46,14 +54,14 @@ cdef Py_ssize_t sum_unit(void* job, Py_ssize_t unit, int thread) noexcept nogil:
     cdef Py_ssize_t group = unit % j.n_groups, first_d = unit // j.n_groups * FEATURES_OF_UNIT, center
     cdef Py_ssize_t n_d = min(<Py_ssize_t>FEATURES_OF_UNIT, j.rows.d - first_d)
     cdef double* sums = j.buffers + group * buffer_length(j)
-    cdef double* mass = sums + j.k * j.rows.d
+    cdef double* mass = mass_of(j, sums)
     for center in range(j.k):
-        memset(sums + center * j.rows.d + first_d, 0, n_d * sizeof(double))
+        memset(sums + center * j.stride + first_d, 0, n_d * sizeof(double))
     if first_d == 0:
         memset(mass, 0, j.k * sizeof(double))
     j.table.sum_by_label(
         j.rows, j.borders[group], j.borders[group + 1] - j.borders[group], first_d, n_d,
-        j.labels + (j.borders[group] - j.borders[0]), sums, mass if first_d == 0 else NULL,
+        j.labels + (j.borders[group] - j.borders[0]), sums, j.stride, mass if first_d == 0 else NULL,
     )
     return 0
 
@@ -85,29 +93,29 @@ cdef Py_ssize_t clusters_unit(void* job, Py_ssize_t unit, int thread) noexcept n
     cdef Py_ssize_t group = unit % j.n_groups, first = unit // j.n_groups * CLUSTERS_OF_UNIT
     cdef Py_ssize_t stop = min(first + CLUSTERS_OF_UNIT, j.k)
     cdef double* sums = j.buffers + group * buffer_length(j)
-    cdef double* mass = sums + j.k * j.rows.d
-    memset(sums + first * j.rows.d, 0, (stop - first) * j.rows.d * sizeof(double))
+    cdef double* mass = mass_of(j, sums)
+    memset(sums + first * j.stride, 0, (stop - first) * j.stride * sizeof(double))
     memset(mass + first, 0, (stop - first) * sizeof(double))
     j.table.sum_clusters(
         j.rows, j.borders[group], j.order + (j.borders[group] - j.borders[0]), j.starts + group * (j.k + 1),
-        first, stop, sums, mass,
+        first, stop, sums, j.stride, mass,
     )
     return 0
 
 
 cdef Py_ssize_t join_unit(void* job, Py_ssize_t unit, int thread) noexcept nogil:
-    """Add the groups in order, for some entries of sums and mass."""
+    """Add the groups in order, for some clusters."""
     cdef sums_job* j = <sums_job*>job
-    cdef Py_ssize_t n_sums = j.k * j.rows.d, length = buffer_length(j)
-    cdef Py_ssize_t first = unit * ENTRIES_OF_UNIT, stop = min(first + ENTRIES_OF_UNIT, length), group, i
-    cdef Py_ssize_t stop_of_sums = min(stop, n_sums), first_of_mass = max(first, n_sums)
-    cdef const double* buffer
+    cdef Py_ssize_t first = unit * CLUSTERS_OF_UNIT, stop = min(first + CLUSTERS_OF_UNIT, j.k), group, center, t
+    cdef const double* sums
+    cdef double* to
     for group in range(j.n_groups):
-        buffer = j.buffers + group * length
-        for i in range(first, stop_of_sums):
-            j.sums[i] += buffer[i]
-        for i in range(first_of_mass, stop):
-            j.mass[i - n_sums] += buffer[i]
+        sums = j.buffers + group * buffer_length(j)
+        for center in range(first, stop):
+            to = j.sums + center * j.rows.d
+            for t in range(j.rows.d):
+                to[t] += sums[center * j.stride + t]
+            j.mass[center] += mass_of(j, <double*>sums)[center]
     return 0
 
 
@@ -122,8 +130,8 @@ cdef void sum_groups(sums_job* job, int n_threads) noexcept nogil:
 
 
 cdef void join_groups(sums_job* job, int n_threads) noexcept nogil:
-    cdef Py_ssize_t length = buffer_length(job), n_units = (length + ENTRIES_OF_UNIT - 1) // ENTRIES_OF_UNIT
-    run_units(join_unit, job, n_units, threads_for(<double>length * job.n_groups, n_threads))
+    cdef Py_ssize_t n_units = (job.k + CLUSTERS_OF_UNIT - 1) // CLUSTERS_OF_UNIT
+    run_units(join_unit, job, n_units, threads_for(<double>buffer_length(job) * job.n_groups, n_threads))
 
 
 cdef Loan begin_sums(
@@ -140,6 +148,7 @@ cdef Loan begin_sums(
     check_slice(rows, borders[0], borders[job.n_groups], labels.shape[0])
     check_centers(rows, sums.shape[0], sums.shape[1], rows.table.itemsize)
     job.rows, job.table, job.k = &rows.c, rows.table, sums.shape[0]
+    job.stride = rows.c.d if rows.c.d <= 2 else whole_vectors(rows.c.d)
     job.borders = &borders[0]
     job.labels = &labels[0] if labels.shape[0] > 0 else NULL
     job.sums, job.mass = &sums[0, 0], &mass[0]
@@ -176,14 +185,14 @@ cdef Py_ssize_t group_unit(void* job, Py_ssize_t unit, int thread) noexcept nogi
     cdef Py_ssize_t length = buffer_length(&j.sums), n_changed = 0, n_rows
     cdef Py_ssize_t first = j.sums.borders[unit], stop = j.sums.borders[unit + 1]
     cdef double* sums = j.sums.buffers + unit * length
-    cdef double* mass = sums + j.sums.k * j.rows.d
+    cdef double* mass = mass_of(&j.sums, sums)
     cdef label_t* labels
     memset(sums, 0, length * sizeof(double))
     while first < stop:
         n_rows = min(<Py_ssize_t>ROWS_OF_UNIT, stop - first)
         labels = j.labels + (first - j.start)
         n_changed += j.table.nearest(j.rows, j.centers, first, n_rows, &j.scratch[thread], labels)
-        j.table.sum_by_label(j.rows, first, n_rows, 0, j.rows.d, labels, sums, mass)
+        j.table.sum_by_label(j.rows, first, n_rows, 0, j.rows.d, labels, sums, j.sums.stride, mass)
         first += n_rows
     return n_changed
 

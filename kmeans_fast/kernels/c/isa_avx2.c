@@ -13,6 +13,7 @@ ALWAYS_INLINE __m256 native_min_f32(__m256 a, __m256 b) { return _mm256_min_ps(a
 ALWAYS_INLINE __m256 native_max_f32(__m256 a, __m256 b) { return _mm256_max_ps(a, b); }
 ALWAYS_INLINE __m256d native_min_f64(__m256d a, __m256d b) { return _mm256_min_pd(a, b); }
 ALWAYS_INLINE __m256d native_max_f64(__m256d a, __m256d b) { return _mm256_max_pd(a, b); }
+#define NATIVE_WIDEN(p) _mm256_cvtps_pd(_mm_loadu_ps(p))
 
 #define ISA_NAME "avx2"
 #define VEC_BYTES 32

@@ -23,6 +23,9 @@ ALWAYS_INLINE __m512d native_max_f64(__m512d a, __m512d b) { return _mm512_max_p
 #define native_pick_f64(a, b, yes, no)                                                                                 \
     _mm512_mask_mov_epi64((__m512i)(no), _mm512_cmp_pd_mask((a), (b), _CMP_LT_OQ), (__m512i)(yes))
 
+/* gcc 12 converts eight floats in two halves. */
+#define NATIVE_WIDEN(p) _mm512_cvtps_pd(_mm256_loadu_ps(p))
+
 #define ISA_NAME "avx512"
 #define VEC_BYTES 64
 #define POINT_VECTORS 2

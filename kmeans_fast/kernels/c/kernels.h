@@ -86,9 +86,9 @@ typedef struct {
     ptrdiff_t (*two_nearest)(const kf_rows *rows, const kf_centers *centers, const int64_t *chosen, ptrdiff_t n_chosen,
                              kf_scratch *scratch, int32_t *labels, float *upper, float *lower);
     void (*sum_by_label)(const kf_rows *rows, ptrdiff_t first, ptrdiff_t n_rows, ptrdiff_t first_d, ptrdiff_t n_d,
-                         const int32_t *labels, double *sums, double *mass);
+                         const int32_t *labels, double *sums, ptrdiff_t stride, double *mass);
     void (*sum_clusters)(const kf_rows *rows, ptrdiff_t first_row, const int32_t *order, const ptrdiff_t *starts,
-                         ptrdiff_t first, ptrdiff_t stop, double *sums, double *mass);
+                         ptrdiff_t first, ptrdiff_t stop, double *sums, ptrdiff_t stride, double *mass);
     void (*label_sq_dists)(const kf_rows *rows, const kf_centers *centers, ptrdiff_t first, ptrdiff_t n_rows,
                            const int32_t *labels, double *row64, double *sq_dists);
     void (*lower_sq_dists)(const kf_rows *rows, const kf_centers *centers, ptrdiff_t first, ptrdiff_t n_rows,

@@ -1,6 +1,7 @@
 /* Vectors of REAL and of integers as wide, in compiler extensions; included once per REAL, double first.
  *
- * An isa_<name>.c may define NATIVE_MIN, NATIVE_MAX and NATIVE_PICK (float and double variants by token pasting)
+ * An isa_<name>.c may define NATIVE_MIN, NATIVE_MAX and NATIVE_PICK (float and double variants by token pasting), and
+ * NATIVE_WIDEN (from float),
  * where the compiler makes poor code of the generic ones.
  */
 #define V FN(vec)
@@ -66,12 +67,16 @@ ALWAYS_INLINE I FN(pick_int)(V a, V b, I yes, I no)
 }
 #endif
 
+#if defined(NATIVE_WIDEN) && REAL_IS_FLOAT
+ALWAYS_INLINE vec_f64 FN(load_doubles)(const REAL *p) { return (vec_f64)NATIVE_WIDEN(p); }
+#else
 ALWAYS_INLINE vec_f64 FN(load_doubles)(const REAL *p)
 {
     FN(part) a;
     memcpy(&a, p, sizeof a);
     return __builtin_convertvector(a, vec_f64);
 }
+#endif
 
 /* Rows of L values to columns, in place: log2(L) times, row i and row i + L/2 are interleaved to rows 2i and 2i + 1. */
 #if defined(__has_builtin)
