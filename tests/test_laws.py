@@ -223,6 +223,17 @@ def test_two_runs_give_the_same_bits(row: Row) -> None:
 
 @every_backend
 @every_dtype
+def test_working_copies_change_no_bit(row: Row, dtype: str) -> None:
+    X, init = blobs(row.rows(1500), 6, 12, dtype)
+    without, copied = (fitted(row, X, init, copy_budget=budget, max_iter=40) for budget in (0.0, 10.0))
+    assert without.n_iter_ > 17 or row.isa is None, "copies are made after many passes only"
+    assert same_bits(without.cluster_centers_, copied.cluster_centers_)
+    assert same_bits(without.labels_, copied.labels_)
+    assert same_bits(without.history_["inertia"], copied.history_["inertia"])
+
+
+@every_backend
+@every_dtype
 def test_the_label_of_a_row_does_not_depend_on_its_batch(row: Row, dtype: str) -> None:
     rng = np.random.default_rng(8)
     X = rng.integers(0, 4, (row.rows(300), 3)).astype(dtype)

@@ -28,7 +28,7 @@ cdef Py_ssize_t label_unit(void* job, Py_ssize_t unit, int thread) noexcept nogi
     cdef Py_ssize_t done = unit * ROWS_OF_UNIT, first = j.start + done
     cdef Py_ssize_t n_rows = min(<Py_ssize_t>ROWS_OF_UNIT, j.stop - first)
     j.table.label_sq_dists(
-        j.rows, j.centers, first, n_rows, j.labels + done, j.scratch[thread].row64, j.sq_dists + done
+        j.rows, j.centers, first, n_rows, j.labels + done, j.scratch[thread].lanes64, j.sq_dists + done
     )
     return 0
 

@@ -27,7 +27,7 @@ cdef extern from "c/kernels.h" nogil:
 
     ctypedef struct kf_scratch:
         Py_ssize_t block_rows
-        double* row64
+        double* lanes64
 
     ctypedef struct kf_table:
         const char* isa
@@ -51,11 +51,11 @@ cdef extern from "c/kernels.h" nogil:
                              Py_ssize_t first, Py_ssize_t stop, double* sums, Py_ssize_t stride,
                              double* mass) noexcept nogil
         void (*label_sq_dists)(const kf_rows*, const kf_centers*, Py_ssize_t first, Py_ssize_t n_rows,
-                               const int32_t* labels, double* row64, double* sq_dists) noexcept nogil
+                               const int32_t* labels, double* tiles, double* sq_dists) noexcept nogil
         void (*lower_sq_dists)(const kf_rows*, const kf_centers*, Py_ssize_t first, Py_ssize_t n_rows, double* row64,
                                double* sq_dists) noexcept nogil
         void (*potentials)(const kf_rows*, const kf_centers*, Py_ssize_t first, Py_ssize_t n_rows,
-                           const double* sq_dists, double* row64, double* lanes, double* potentials) noexcept nogil
+                           const double* sq_dists, double* tile, double* lanes, double* potentials) noexcept nogil
         void (*distances)(const kf_rows*, const kf_centers*, Py_ssize_t first, Py_ssize_t n_rows, kf_scratch*,
                           void* out) noexcept nogil
 

@@ -23,7 +23,7 @@ static void FN(score_points)(const kf_rows *rows, const kf_centers *centers, con
 {
     ptrdiff_t d = rows->d, n_tiles = FN(tiles_at_once)(d, centers->k, s->block_rows);
     const REAL *groups = (const REAL *)centers->groups, *half_norms = (const REAL *)centers->half_norms;
-    FN(tile_scorer) score = FN(TILE_SCORERS)[centers->width];
+    FN(tile_scorer) score = d <= FN(FEW_FEATURES) ? FN(FEW_SCORERS)[d] : FN(TILE_SCORERS)[centers->width];
     for (ptrdiff_t first = 0; first < n_rows; first += n_tiles * TILE_ROWS) {
         ptrdiff_t n_here = MIN_OF(n_tiles * TILE_ROWS, n_rows - first), step = n_tiles == 1 ? centers->n_groups : 1;
         const REAL *tile[FN(MOST_TILES)];

@@ -77,14 +77,6 @@ static double FN(sq_dist_rescaled)(const REAL *x, const REAL *c, ptrdiff_t d, do
     return ldexp(FN(sq_dist_in)(&u, x, c, d), 2 * (exponent - unit_exponent + 1));
 }
 
-static double FN(pair_sq_dist)(const kf_rows *rows, const kf_centers *centers, const double *row64, const REAL *x, ptrdiff_t j)
-{
-    double found = sq_dist(row64, centers->direct + j * centers->padded_d, rows->d, centers->padded_d);
-    if (is_safe(found))
-        return found;
-    return FN(sq_dist_rescaled)(x, (const REAL *)centers->c + j * rows->d, rows->d, rows->data_unit);
-}
-
 typedef struct {
     ptrdiff_t index;
     double best, second; /* in data_unit^2; second is inf for one center, and both are NaN if they had to be rescaled */

@@ -62,6 +62,7 @@ typedef struct {
     double *tile64, *norms64, *best64, *second64;
     int64_t *index64;
     double *row64;          /* padded_d */
+    double *lanes64;        /* 2 x padded_d x LANES: tiles of rows and centers as doubles */
     ptrdiff_t *chosen;      /* rows of a call, increasing; the next three run along with it */
     int32_t *found;         /* their labels */
     double *gaps;           /* lower bounds of second - best, in data_unit^2; NULL unless asked for */
@@ -90,7 +91,7 @@ typedef struct {
     void (*sum_clusters)(const kf_rows *rows, ptrdiff_t first_row, const int32_t *order, const ptrdiff_t *starts,
                          ptrdiff_t first, ptrdiff_t stop, double *sums, ptrdiff_t stride, double *mass);
     void (*label_sq_dists)(const kf_rows *rows, const kf_centers *centers, ptrdiff_t first, ptrdiff_t n_rows,
-                           const int32_t *labels, double *row64, double *sq_dists);
+                           const int32_t *labels, double *tiles, double *sq_dists);
     void (*lower_sq_dists)(const kf_rows *rows, const kf_centers *centers, ptrdiff_t first, ptrdiff_t n_rows,
                            double *tile, double *sq_dists);
     void (*potentials)(const kf_rows *rows, const kf_centers *centers, ptrdiff_t first, ptrdiff_t n_rows,

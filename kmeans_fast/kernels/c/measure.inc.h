@@ -19,22 +19,10 @@ static double FN(largest)(const void *values, ptrdiff_t n)
     return (double)found;
 }
 
-static void FN(label_sq_dists)(const kf_rows *rows, const kf_centers *centers, ptrdiff_t first, ptrdiff_t n_rows,
-                               const int32_t *labels, double *row64, double *sq_dists)
+/* LANES rows of d values as doubles divided by a unit: tile[t][i], with zeros from d to padded_d and for rows past n_rows. */
+static void FN(pack_lanes)(const REAL *const *row, int n_rows, ptrdiff_t d, ptrdiff_t padded_d, double inverse_unit,
+                           double *RESTRICT tile)
 {
-    for (ptrdiff_t i = 0; i < n_rows; i++) {
-        const REAL *x = (const REAL *)rows->x + (first + i) * rows->d;
-        FN(widen)(x, rows->d, centers->padded_d, rows->data_unit, row64);
-        sq_dists[i] = FN(pair_sq_dist)(rows, centers, row64, x, labels[i]);
-    }
-}
-
-/* LANES rows from row first on, as doubles in data_unit: tile[t][i], with zeros up to padded_d and for rows past the end. */
-static void FN(pack_lanes)(const kf_rows *rows, ptrdiff_t first, int n_rows, ptrdiff_t padded_d, double *RESTRICT tile)
-{
-    ptrdiff_t d = rows->d;
-    const REAL *RESTRICT x = (const REAL *)rows->x + first * d;
-    double inverse = 1.0 / rows->data_unit;
 #if HAS_TRANSPOSE
     if (n_rows == KF_LANES && d >= N_LANES_f64) {
         for (int i = 0; i < KF_LANES; i += N_LANES_f64)
@@ -43,34 +31,48 @@ static void FN(pack_lanes)(const kf_rows *rows, ptrdiff_t first, int n_rows, ptr
                 vec_f64 a[N_LANES_f64];
                 UNROLL
                 for (int r = 0; r < N_LANES_f64; r++)
-                    a[r] = FN(load_doubles)(x + (i + r) * d + t);
+                    a[r] = FN(load_doubles)(row[i + r] + t);
                 transpose_f64(a);
                 UNROLL
                 for (int r = 0; r < N_LANES_f64; r++)
-                    store_f64(tile + (t + r) * KF_LANES + i, a[r] * set_f64(inverse));
+                    store_f64(tile + (t + r) * KF_LANES + i, a[r] * set_f64(inverse_unit));
             }
         memset(tile + d * KF_LANES, 0, (size_t)((padded_d - d) * KF_LANES) * sizeof(double));
         return;
     }
 #endif
-    memset(tile, 0, (size_t)(padded_d * KF_LANES) * sizeof(double));
+    if (n_rows < KF_LANES)
+        memset(tile, 0, (size_t)(d * KF_LANES) * sizeof(double));
+    memset(tile + d * KF_LANES, 0, (size_t)((padded_d - d) * KF_LANES) * sizeof(double));
     for (int i = 0; i < n_rows; i++)
         for (ptrdiff_t t = 0; t < d; t++)
-            tile[t * KF_LANES + i] = (double)x[i * d + t] * inverse;
+            tile[t * KF_LANES + i] = (double)row[i][t] * inverse_unit;
 }
 
-/* direct() of the LANES rows of a tile and one center: the same sums in the same order, a lane a row. */
-ALWAYS_INLINE void FN(direct_lanes)(const double *RESTRICT tile, const double *RESTRICT c, ptrdiff_t padded_d, double *sq_dists)
+/* Rows [first, first + n_rows) of the data, in data_unit. */
+ALWAYS_INLINE void FN(pack_rows)(const kf_rows *rows, ptrdiff_t first, int n_rows, ptrdiff_t padded_d, double *tile)
+{
+    const REAL *row[KF_LANES];
+    for (int i = 0; i < n_rows; i++)
+        row[i] = (const REAL *)rows->x + (first + i) * rows->d;
+    FN(pack_lanes)(row, n_rows, rows->d, padded_d, 1.0 / rows->data_unit, tile);
+}
+
+/* direct() of the LANES rows of a tile, a lane a row: the same sums in the same order. The other operand is one center
+   (step 1: its values in a row) or a tile of as many centers (step LANES). */
+ALWAYS_INLINE void FN(add_lanes)(const int n_sums, const double *RESTRICT tile, const double *RESTRICT c, const int step,
+                                 ptrdiff_t padded_d, double *sq_dists)
 {
     for (int i = 0; i < KF_LANES; i += N_LANES_f64) {
         vec_f64 p[KF_LANES];
         UNROLL
         for (int r = 0; r < KF_LANES; r++)
             p[r] = set_f64(0.0);
-        for (ptrdiff_t t = 0; t < padded_d; t += KF_LANES) {
+        for (ptrdiff_t t = 0; t < padded_d; t += n_sums) {
             UNROLL
-            for (int r = 0; r < KF_LANES; r++) {
-                vec_f64 difference = load_f64(tile + (t + r) * KF_LANES + i) - set_f64(c[t + r]);
+            for (int r = 0; r < n_sums; r++) {
+                vec_f64 other = step == 1 ? set_f64(c[t + r]) : load_f64(c + (t + r) * KF_LANES + i);
+                vec_f64 difference = load_f64(tile + (t + r) * KF_LANES + i) - other;
                 vec_f64 square = difference * difference;
                 ROUNDED(square);
                 p[r] += square;
@@ -80,19 +82,60 @@ ALWAYS_INLINE void FN(direct_lanes)(const double *RESTRICT tile, const double *R
     }
 }
 
+/* Up to four features leave half of the partial sums zero. */
+ALWAYS_INLINE void FN(direct_lanes)(const double *tile, const double *c, const int step, ptrdiff_t d, ptrdiff_t padded_d,
+                                    double *sq_dists)
+{
+    if (d <= KF_LANES / 2)
+        FN(add_lanes)(KF_LANES / 2, tile, c, step, KF_LANES / 2, sq_dists);
+    else
+        FN(add_lanes)(KF_LANES, tile, c, step, padded_d, sq_dists);
+}
+
+ALWAYS_INLINE int FN(are_safe)(const double *sq_dists)
+{
+    int n_safe = 0;
+    for (int i = 0; i < KF_LANES; i++)
+        n_safe += is_safe(sq_dists[i]);
+    return n_safe == KF_LANES;
+}
+
+static double FN(sq_dist_anew)(const kf_rows *rows, const kf_centers *centers, ptrdiff_t row, ptrdiff_t j)
+{
+    ptrdiff_t d = rows->d;
+    return FN(sq_dist_rescaled)((const REAL *)rows->x + row * d, (const REAL *)centers->c + j * d, d, rows->data_unit);
+}
+
 /* Squared distances of up to LANES rows to center j; what is not safe is measured anew. */
 ALWAYS_INLINE void FN(sq_dists_of_lanes)(const kf_rows *rows, const kf_centers *centers, ptrdiff_t j, ptrdiff_t first, int n_rows,
                                          const double *tile, double *sq_dists)
 {
-    ptrdiff_t d = rows->d;
-    int n_safe = 0;
-    FN(direct_lanes)(tile, centers->direct + j * centers->padded_d, centers->padded_d, sq_dists);
-    for (int i = 0; i < KF_LANES; i++)
-        n_safe += is_safe(sq_dists[i]);
-    for (int i = 0; n_safe < KF_LANES && i < n_rows; i++)
+    FN(direct_lanes)(tile, centers->direct + j * centers->padded_d, 1, rows->d, centers->padded_d, sq_dists);
+    if (FN(are_safe)(sq_dists))
+        return;
+    for (int i = 0; i < n_rows; i++)
         if (!is_safe(sq_dists[i]))
-            sq_dists[i] = FN(sq_dist_rescaled)((const REAL *)rows->x + (first + i) * d, (const REAL *)centers->c + j * d, d,
-                                               rows->data_unit);
+            sq_dists[i] = FN(sq_dist_anew)(rows, centers, first + i, j);
+}
+
+/* To the row's own center. tiles is scratch memory of 2 x padded_d x LANES. */
+static void FN(label_sq_dists)(const kf_rows *rows, const kf_centers *centers, ptrdiff_t first, ptrdiff_t n_rows,
+                               const int32_t *labels, double *tiles, double *sq_dists)
+{
+    ptrdiff_t padded_d = centers->padded_d;
+    double *of_rows = tiles, *of_centers = tiles + padded_d * KF_LANES;
+    for (ptrdiff_t done = 0; done < n_rows; done += KF_LANES) {
+        int n_here = (int)MIN_OF(KF_LANES, n_rows - done);
+        const double *center[KF_LANES];
+        double found[KF_LANES];
+        for (int i = 0; i < n_here; i++)
+            center[i] = centers->direct + labels[done + i] * padded_d;
+        FN(pack_rows)(rows, first + done, n_here, padded_d, of_rows);
+        pack_lanes_f64(center, n_here, padded_d, padded_d, 1.0, of_centers);
+        FN(direct_lanes)(of_rows, of_centers, KF_LANES, rows->d, padded_d, found);
+        for (int i = 0; i < n_here; i++)
+            sq_dists[done + i] = is_safe(found[i]) ? found[i] : FN(sq_dist_anew)(rows, centers, first + done + i, labels[done + i]);
+    }
 }
 
 /* Lower sq_dists to those to the one center. tile is scratch memory of padded_d x LANES. */
@@ -102,7 +145,7 @@ static void FN(lower_sq_dists)(const kf_rows *rows, const kf_centers *centers, p
     for (ptrdiff_t done = 0; done < n_rows; done += KF_LANES) {
         int n_here = (int)MIN_OF(KF_LANES, n_rows - done);
         double found[KF_LANES];
-        FN(pack_lanes)(rows, first + done, n_here, centers->padded_d, tile);
+        FN(pack_rows)(rows, first + done, n_here, centers->padded_d, tile);
         FN(sq_dists_of_lanes)(rows, centers, 0, first + done, n_here, tile, found);
         for (int i = 0; i < n_here; i++)
             sq_dists[done + i] = MIN_OF(found[i], sq_dists[done + i]);
@@ -119,7 +162,7 @@ static void FN(potentials)(const kf_rows *rows, const kf_centers *centers, ptrdi
     for (ptrdiff_t done = 0; done < n_rows; done += KF_LANES) {
         int n_here = (int)MIN_OF(KF_LANES, n_rows - done);
         const double *weights = rows->weights == NULL ? NULL : rows->weights + first + done;
-        FN(pack_lanes)(rows, first + done, n_here, centers->padded_d, tile);
+        FN(pack_rows)(rows, first + done, n_here, centers->padded_d, tile);
         for (ptrdiff_t j = 0; j < m; j++) {
             double found[KF_LANES];
             FN(sq_dists_of_lanes)(rows, centers, j, first + done, n_here, tile, found);

@@ -30,9 +30,11 @@ static kf_shape FN(choose_shape)(const kf_rows *rows, ptrdiff_t n_rows, ptrdiff_
     return rows->d <= FN(LONGEST_POINT) || k < FN(FEWEST_OF_PANEL) ? KF_LANES_ARE_POINTS : KF_LANES_ARE_CENTERS;
 }
 
-/* Groups as equal as possible, so that padding is least. */
-static int FN(group_width)(ptrdiff_t k)
+/* Groups as equal as possible, so that padding is least; with few features, each center is one. */
+static int FN(group_width)(ptrdiff_t d, ptrdiff_t k)
 {
+    if (d <= FN(FEW_FEATURES))
+        return 1;
     ptrdiff_t n_groups = (k + POINT_CENTERS - 1) / POINT_CENTERS;
     return (int)((k + n_groups - 1) / n_groups);
 }
@@ -52,13 +54,13 @@ static size_t FN(centers_plan)(kf_centers *centers, char *arena)
     centers->width64 = 0;
 #if REAL_IS_FLOAT
     if (is_scored && d <= LONGEST_WIDE_POINT_f64) {
-        centers->width64 = group_width_f64(k);
+        centers->width64 = group_width_f64(LONGEST_POINT_f64, k);
         centers->direct_rows = (k + centers->width64 - 1) / centers->width64 * centers->width64;
         centers->half_norms64 = TAKE(double, centers->direct_rows);
     }
 #endif
     centers->direct = TAKE(double, centers->direct_rows * centers->padded_d);
-    centers->width = is_points ? FN(group_width)(k) : PANEL_WIDTH;
+    centers->width = is_points ? FN(group_width)(d, k) : PANEL_WIDTH;
     centers->n_groups = is_scored ? (k + centers->width - 1) / centers->width : 0;
     if (is_scored) {
         centers->sq_norms = TAKE(double, k);
@@ -136,6 +138,7 @@ static size_t FN(scratch_plan)(const kf_rows *rows, const kf_centers *centers, i
     int is_points = centers->shape == KF_LANES_ARE_POINTS;
     scratch->block_rows = m;
     scratch->row64 = TAKE(double, centers->padded_d);
+    scratch->lanes64 = TAKE(double, 2 * centers->padded_d * KF_LANES);
     scratch->doubtful = TAKE(ptrdiff_t, KF_ROWS_OF_CALL + 1);
     scratch->chosen = TAKE(ptrdiff_t, KF_ROWS_OF_CALL);
     scratch->found = TAKE(int32_t, KF_ROWS_OF_CALL);

@@ -52,6 +52,8 @@
 #define ROUNDED(value) __asm__("" : "+v"(value))
 #elif IS_ARM64
 #define ROUNDED(value) __asm__("" : "+w"(value))
+#elif HAS_VECTORS
+#define ROUNDED(value) __asm__("" : "+m"(value)) /* any machine: through memory */
 #else
 #define ROUNDED(value) ((void)0)
 #endif

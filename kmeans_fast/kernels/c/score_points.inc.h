@@ -124,6 +124,67 @@ EACH_Q(POINT_CENTERS, TILE_SCORER)
 #define TILE_SCORER_NAME(Q) FN(CONCAT(score_tile, Q)),
 static const FN(tile_scorer) FN(TILE_SCORERS)[] = {0, EACH_Q(POINT_CENTERS, TILE_SCORER_NAME)};
 
+/* With few features the scores are not worth keeping: the row stays in registers, and one center after the other passes.
+   Groups are of one center. */
+enum { FN(FEW_FEATURES) = 4 };
+
+ALWAYS_INLINE void FN(score_few)(const int D, const REAL *RESTRICT tile, const REAL *RESTRICT centers,
+                                 const REAL *RESTRICT half_norms, ptrdiff_t first, ptrdiff_t stop, REAL *best, REAL *second,
+                                 INT *index)
+{
+    V x[POINT_VECTORS][FN(FEW_FEATURES)], b[POINT_VECTORS], s[POINT_VECTORS];
+    I i[POINT_VECTORS], number = FN(set_int)((INT)first), one = FN(set_int)(1);
+    UNROLL
+    for (int v = 0; v < POINT_VECTORS; v++) {
+        UNROLL
+        for (int t = 0; t < D; t++)
+            x[v][t] = FN(load)(tile + t * TILE_ROWS + v * L);
+        b[v] = first == 0 ? FN(set)(INFINITY) : FN(load)(best + v * L);
+        s[v] = first == 0 ? FN(set)(INFINITY) : FN(load)(second + v * L);
+        memcpy(&i[v], index + v * L, sizeof i[v]);
+        if (first == 0)
+            i[v] = FN(set_int)(0);
+    }
+    for (ptrdiff_t j = first; j < stop; j++) {
+        V half_norm = FN(set)(half_norms[j]), c[FN(FEW_FEATURES)];
+        UNROLL
+        for (int t = 0; t < D; t++)
+            c[t] = FN(set)(centers[j * D + t]);
+        UNROLL
+        for (int v = 0; v < POINT_VECTORS; v++) {
+            V score = half_norm;
+            UNROLL
+            for (int t = 0; t < D; t++)
+                score -= x[v][t] * c[t];
+            i[v] = FN(pick_int)(score, b[v], number, i[v]);
+            s[v] = FN(min)(s[v], FN(max)(score, b[v]));
+            b[v] = FN(min)(score, b[v]);
+        }
+        number += one;
+    }
+    for (int v = 0; v < POINT_VECTORS; v++) {
+        FN(store)(best + v * L, b[v]);
+        FN(store)(second + v * L, s[v]);
+        FN(store_int)(index + v * L, i[v]);
+    }
+}
+
+#define FEW_SCORER(D)                                                                                                  \
+    static void FN(CONCAT(score_few, D))(const REAL *tile, const REAL *centers, ptrdiff_t ld, const REAL *half_norms,  \
+                                         ptrdiff_t d, ptrdiff_t first, ptrdiff_t stop, REAL *best, REAL *second,       \
+                                         INT *index)                                                                   \
+    {                                                                                                                  \
+        (void)ld;                                                                                                      \
+        (void)d;                                                                                                       \
+        FN(score_few)(D, tile, centers, half_norms, first, stop, best, second, index);                                 \
+    }
+FEW_SCORER(1)
+FEW_SCORER(2)
+FEW_SCORER(3)
+FEW_SCORER(4)
+static const FN(tile_scorer) FN(FEW_SCORERS)[] = {0, FN(score_few_1), FN(score_few_2), FN(score_few_3), FN(score_few_4)};
+#undef FEW_SCORER
+
 #undef TILE_SCORER
 #undef TILE_SCORER_NAME
 #undef EACH_Q
