@@ -173,7 +173,7 @@ def test_inertia_never_rises(row: Row, dtype: str) -> None:
 
 def enough_to_share(row: Row, k: int, dtype: str) -> tuple[np.ndarray, np.ndarray]:
     """Data of at least four groups; on compiled rows, of work for seven threads."""
-    X, init = blobs(40_000 if row.isa else row.rows(3000, broadcast=1500, loop=300), 7, k, dtype)
+    X, init = blobs(40_000 if row.isa else row.rows(3000, broadcast=2100, loop=2100), 7, k, dtype)
     assert len(group_borders(len(X), k)) - 1 >= 4, "too few groups to share among threads"
     assert row.isa is None or worthwhile(7, X.size * k) == 7, "too little work for seven threads"
     return X, init

@@ -45,6 +45,9 @@ GROUP_ALIGNMENT = 64
 
 MAX_GROUPS = 64
 
+ROWS_OF_GROUP = 512
+"""Rows that a group has at least, if there are so many: with fewer, adding up groups would cost as much as their rows."""
+
 LANES = 8
 """Strided partial sums of ``strided_sum``."""
 
@@ -56,14 +59,14 @@ SUM_BLOCK = 512
 def group_borders(n: int, k: int) -> Indices:
     """Borders of the groups in which the rows of an (n, d) array are summed for k centers.
 
-    At most 64 groups, and few enough that each has about four rows a center; group g holds the rows
+    At most 64 groups, and few enough that each has about 512 rows and four rows a center; group g holds the rows
     ``borders[g]:borders[g + 1]``. It depends on n and k alone.
 
-    >>> group_borders(1000, 100).tolist()
-    [0, 512, 1000]
+    >>> group_borders(2000, 250).tolist()
+    [0, 1024, 2000]
     """
     n_tiles = -(-n // GROUP_ALIGNMENT)
-    n_groups = max(1, min(MAX_GROUPS, n // (4 * k), n_tiles))
+    n_groups = max(1, min(MAX_GROUPS, n // max(4 * k, ROWS_OF_GROUP)))
     borders = np.arange(n_groups + 1, dtype=np.int64) * n_tiles // n_groups * GROUP_ALIGNMENT
     np.minimum(borders, n, out=borders)
     borders.flags.writeable = False

@@ -51,8 +51,8 @@ def test_the_reference_has_every_kernel() -> None:
 
 @every_dtype
 def test_sums_have_the_bits_of_a_plain_loop(dtype: str) -> None:
-    X, centers, weights = data(1000, 3, 5, dtype)
-    assert len(group_borders(1000, 5)) > 4, "too few groups to see their order"
+    X, centers, weights = data(3000, 3, 5, dtype)
+    assert len(group_borders(3000, 5)) > 4, "too few groups to see their order"
     weights[weights.argmax()] = 0.75
     weights = np.where(weights < 0.75, weights, 0.5)
     labels, sums, mass = step(identity, X, centers, weights)

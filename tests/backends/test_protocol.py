@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from kmeans_fast.backends.protocol import GROUP_ALIGNMENT, MAX_GROUPS, group_borders, ordered_sum, strided_sum
+from kmeans_fast.backends.protocol import GROUP_ALIGNMENT, MAX_GROUPS, ROWS_OF_GROUP, group_borders, ordered_sum, strided_sum
 
 LENGTHS = [0, 1, 7, 8, 9, 64, 511, 512, 513, 1024, 5000]
 
@@ -49,7 +49,7 @@ def test_groups_cover_the_rows_on_aligned_borders(n: int, k: int) -> None:
     assert borders[0] == 0 and borders[-1] == n
     assert (np.diff(borders) > 0).all()
     assert (borders[1:-1] % GROUP_ALIGNMENT == 0).all()
-    assert len(borders) - 1 <= max(1, min(MAX_GROUPS, n // (4 * k)))
+    assert len(borders) - 1 <= max(1, min(MAX_GROUPS, n // max(4 * k, ROWS_OF_GROUP)))
 
 
 def test_groups_cannot_be_changed_by_who_asks() -> None:

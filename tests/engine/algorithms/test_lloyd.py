@@ -15,15 +15,15 @@ from kmeans_fast.engine.algorithms import ALGORITHMS, choose, lloyd
 @every_backend
 @pytest.mark.parametrize("work", [1, 64 * 12, 130 * 12])
 def test_small_pieces_change_no_bit(work: int, row: Row, monkeypatch: pytest.MonkeyPatch) -> None:
-    X = np.random.default_rng(0).standard_normal((700, 4))
-    weights = np.random.default_rng(1).random(700)
+    X = np.random.default_rng(0).standard_normal((3100, 4))
+    weights = np.random.default_rng(1).random(3100)
     backend, centers, results = row.open(), X[:3].copy(), []
-    assert len(group_borders(700, 3)) > 5, "too few groups"
+    assert len(group_borders(3100, 3)) > 5, "too few groups"
     for limit in (slices.WORK, work):
         monkeypatch.setattr(lloyd, "WORK", limit)
         monkeypatch.setattr(slices.group_runs, "__defaults__", (limit,))
         monkeypatch.setattr(slices.row_slices, "__defaults__", (limit,))
-        labels = np.full(700, -1, np.int32)
+        labels = np.full(3100, -1, np.int32)
         totals = lloyd.Lloyd(backend, backend.prepare(X, weights), labels, 1).step(centers, None)
         results.append((labels, totals.sums, totals.mass, totals.n_changed))
     for whole, pieces in zip(*results, strict=True):
