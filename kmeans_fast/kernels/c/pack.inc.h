@@ -46,7 +46,7 @@ static void FN(pack_lane_rows)(const REAL *const *row, int n_rows, ptrdiff_t d, 
             FN(pack_square)(row, MIN_OF(t, d - L), L, scales, origin, tile); /* the last one overlaps */
         return;
     }
-    if (n_rows == L && d > L / 4 && row[L - 1] + L <= past_end) {
+    if (n_rows == L && d > 1 && row[L - 1] + L <= past_end) {
         FN(pack_square)(row, 0, (int)d, scales, origin, tile);
         return;
     }
