@@ -46,7 +46,7 @@ GROUP_ALIGNMENT = 64
 MAX_GROUPS = 64
 
 ROWS_OF_GROUP = 512
-"""Rows that a group has at least, if there are so many: with fewer, adding up groups would cost as much as their rows."""
+"""Rows that a group has at least, if there are so many: with fewer, adding groups up costs as much as their rows."""
 
 LANES = 8
 """Strided partial sums of ``strided_sum``."""

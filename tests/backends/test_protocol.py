@@ -5,7 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from kmeans_fast.backends.protocol import GROUP_ALIGNMENT, MAX_GROUPS, ROWS_OF_GROUP, group_borders, ordered_sum, strided_sum
+from kmeans_fast.backends.protocol import (
+    GROUP_ALIGNMENT,
+    MAX_GROUPS,
+    ROWS_OF_GROUP,
+    group_borders,
+    ordered_sum,
+    strided_sum,
+)
 
 LENGTHS = [0, 1, 7, 8, 9, 64, 511, 512, 513, 1024, 5000]
 
