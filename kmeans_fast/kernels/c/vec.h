@@ -1,8 +1,7 @@
 /* Vectors of REAL and of integers as wide, in compiler extensions; included once per REAL, double first.
  *
  * An isa_<name>.c may define NATIVE_MIN, NATIVE_MAX and NATIVE_PICK (float and double variants by token pasting), and
- * NATIVE_WIDEN (from float),
- * where the compiler makes poor code of the generic ones.
+ * NATIVE_WIDEN (of floats), where the compiler makes poor code of the generic ones.
  */
 #define V FN(vec)
 #define I FN(ivec)
