@@ -79,7 +79,7 @@ def nearest(backend: Backend, rows: Rows, problem: Problem, n_threads: int) -> C
 
 def nearest_and_sum(backend: Backend, rows: Rows, problem: Problem, n_threads: int) -> Call:
     _, d, k = problem.shape
-    labels, sums, mass = np.full(rows.n, -1, dtype=np.int32), np.zeros((k, d)), np.zeros(k)
+    labels, sums, mass = np.full(rows.n, -1, dtype=np.int32), np.zeros((2, k, d)), np.zeros((2, k))
     borders = group_borders(rows.n, k)
 
     def call() -> Array:
@@ -91,8 +91,35 @@ def nearest_and_sum(backend: Backend, rows: Rows, problem: Problem, n_threads: i
 
 def sum_by_label(backend: Backend, rows: Rows, problem: Problem, n_threads: int) -> Call:
     _, d, k = problem.shape
-    sums, mass, borders = np.zeros((k, d)), np.zeros(k), group_borders(rows.n, k)
+    sums, mass, borders = np.zeros((2, k, d)), np.zeros((2, k)), group_borders(rows.n, k)
     return lambda: backend.sum_by_label(rows, borders, problem.labels, sums, mass, n_threads=n_threads)
+
+
+def move(backend: Backend, rows: Rows, problem: Problem, n_threads: int) -> Call:
+    """One row of twenty leaves its cluster for the next."""
+    _, d, k = problem.shape
+    moved = np.arange(0, rows.n, 20)
+    before, sums, mass = problem.labels[moved], np.zeros((2, k, d)), np.zeros((2, k))
+    after = (before + 1) % np.int32(k)
+    return lambda: backend.move(rows, moved, before, after, sums, mass, n_threads=n_threads)
+
+
+def make_blocks(backend: Backend, rows: Rows, problem: Problem, n_threads: int) -> Call:
+    def call() -> None:
+        backend.make_blocks(rows, problem.labels, n_threads=n_threads)
+
+    return call
+
+
+def nearest_in_blocks(backend: Backend, rows: Rows, problem: Problem, n_threads: int) -> Call:
+    labels = np.full(rows.n, -1, dtype=np.int32)
+    blocks = backend.make_blocks(rows, labels, n_threads=n_threads)
+
+    def call() -> Array:
+        backend.nearest_in_blocks(rows, blocks, problem.centers, labels, n_threads=n_threads)
+        return labels
+
+    return call
 
 
 def two_nearest(backend: Backend, rows: Rows, problem: Problem, n_threads: int) -> Call:
@@ -123,6 +150,13 @@ def label_sq_dists(backend: Backend, rows: Rows, problem: Problem, n_threads: in
     return lambda: backend.label_sq_dists(rows, 0, rows.n, problem.centers, problem.labels, out, n_threads=n_threads)
 
 
+def inertia(backend: Backend, rows: Rows, problem: Problem, n_threads: int) -> Call:
+    def call() -> None:
+        backend.inertia(rows, 0, rows.n, problem.centers, problem.labels, n_threads=n_threads)
+
+    return call
+
+
 def distances(backend: Backend, rows: Rows, problem: Problem, n_threads: int) -> Call:
     n, _, k = problem.shape
     out = np.empty((n, k), dtype=problem.X.dtype)
@@ -133,12 +167,19 @@ KERNEL_CALLS: dict[str, Build] = {
     "nearest": nearest,
     "nearest_and_sum": nearest_and_sum,
     "sum_by_label": sum_by_label,
+    "move": move,
+    "make_blocks": make_blocks,
+    "nearest_in_blocks": nearest_in_blocks,
     "two_nearest": two_nearest,
     "candidate_potentials": candidate_potentials,
     "lower_sq_dists": lower_sq_dists,
     "label_sq_dists": label_sq_dists,
+    "inertia": inertia,
     "distances": distances,
 }
+
+
+OF_FEW_FEATURES = ("make_blocks", "nearest_in_blocks")
 
 
 # --- cases ------------------------------------------------------------------------------------------------
@@ -158,6 +199,8 @@ def run_kernel(kernel: str, shape: tuple[int, int, int], dtype: str, settings: S
     n, d, k = shape
     if kernel == "distances" and n * k > MOST_DISTANCES:
         raise datasets.Skipped(f"would write {n} x {k} distances; the smaller shapes measure this kernel")
+    if kernel in OF_FEW_FEATURES and d > 4:
+        raise datasets.Skipped("blocks are for up to four features")
     problem = make_problem(n, d, k, dtype)
     backends = [name for name in settings.contenders(float(n) * d * k) if is_its_own(kernel, name)]
     contenders = {name: Contender(ours(kernel, name, problem, settings.n_threads)) for name in backends}

@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.utils import check_array, check_random_state
+from sklearn.utils import assert_all_finite, check_array, check_random_state
 from sklearn.utils.validation import _check_sample_weight, validate_data
 
-from .backends.protocol import Array, Floats
+from .backends.protocol import Array, Backend, Floats, NotFiniteError, Rows
 
 DTYPES = [np.float64, np.float32, np.float16]
 """What stays as it is (float16 becomes float32); all else becomes float64."""
@@ -31,17 +31,27 @@ def dtypes_for(X: Any) -> Any:
     return DTYPES
 
 
-def check_X(X: Any, estimator: Any = None, *, reset: bool = True) -> Array:
+def check_X(X: Any, estimator: Any = None, *, reset: bool = True, check_finite: bool = True) -> Array:
     """X (n, d), finite, as the kernels take it; scikit-learn's errors for what it is not.
 
-    With an estimator, its feature count and names are set (``reset``) or compared.
+    With an estimator, its feature count and names are set (``reset``) or compared. Without ``check_finite``,
+    ``prepared`` will do that, in the look that it takes at the values anyway.
     """
-    options: dict[str, Any] = {"dtype": dtypes_for(X), "order": "C"}
+    options: dict[str, Any] = {"dtype": dtypes_for(X), "order": "C", "ensure_all_finite": check_finite}
     # scikit-learn adds up all values to see whether one is not finite; with huge ones that is inf - inf.
     with np.errstate(over="ignore", invalid="ignore"):
         if estimator is None:
             return as_kernel_array(check_array(X, **options))
         return as_kernel_array(validate_data(estimator, X, reset=reset, **options))
+
+
+def prepared(backend: Backend, X: Array, weights: Floats | None, *, copy_budget: float, n_threads: int) -> Rows:
+    """``backend.prepare``, with scikit-learn's error for X that is not finite."""
+    try:
+        return backend.prepare(X, weights, copy_budget=copy_budget, n_threads=n_threads)
+    except NotFiniteError:
+        assert_all_finite(X, estimator_name="KMeans", input_name="X")
+        raise
 
 
 def check_weights(sample_weight: Any, X: Array) -> Floats | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from fractions import Fraction
 from functools import cache
 from itertools import product
@@ -13,6 +12,7 @@ import numpy as np
 import pytest
 from exact import LONG_IS_WIDE, sq_dists_long, undecided_labels
 from hostile import Case
+from problems import Problem, differences, read_only
 from sklearn.datasets import load_digits
 from tables import AMPLE, KERNELS, Row, every_backend, every_case, every_isa, prepared
 
@@ -28,87 +28,6 @@ WAYS = tuple(product((0.0, AMPLE), (1, 3)))
 every_dtype = pytest.mark.parametrize("dtype", ["float32", "float64"])
 
 needs_long = pytest.mark.skipif(not LONG_IS_WIDE, reason="longdouble is no wider than double here")
-
-
-def read_only(array: np.ndarray) -> np.ndarray:
-    array.flags.writeable = False
-    return array
-
-
-@dataclass(frozen=True)
-class Problem:
-    """Inputs, all of them read-only, and one run of every kernel over them."""
-
-    X: np.ndarray
-    centers: np.ndarray
-    weights: np.ndarray | None
-
-    @staticmethod
-    def of(X: np.ndarray, centers: np.ndarray, weights: np.ndarray | None) -> Problem:
-        own = None if weights is None else read_only(np.array(weights, dtype=np.float64))
-        return Problem(read_only(X.copy()), read_only(centers.copy()), own)
-
-    def run(self, backend: Any, copy_budget: float = 0.0, n_threads: int = 1) -> dict[str, Any]:
-        """Every output of which the reference states the bits, by name."""
-        X, centers, threads = self.X, self.centers, {"n_threads": n_threads}
-        (n, d), k = X.shape, len(centers)
-        inputs = [a for a in (X, centers, self.weights) if a is not None]
-        before = [a.tobytes() for a in inputs]
-        rows = prepared(backend, X, self.weights, copy_budget, n_threads)
-        out: dict[str, Any] = {}
-
-        for name, (start, stop) in {"whole": (0, n), "slice": (n // 7, n - n // 5)}.items():
-            labels = np.arange(start, stop, dtype=np.int32) % k
-            out[f"n_changed {name}"] = backend.nearest(rows, start, stop, centers, labels, **threads)
-            out[f"labels {name}"] = labels
-            sq_dists = np.full(stop - start, np.nan)
-            backend.label_sq_dists(rows, start, stop, centers, labels, sq_dists, **threads)
-            out[f"label_sq_dists {name}"] = sq_dists
-
-        borders = group_borders(n, k)
-        borders = read_only(borders[1:] if len(borders) > 3 else borders)
-        labels = np.zeros(borders[-1] - borders[0], dtype=np.int32)
-        sums, mass = np.full((k, d), 0.25), np.full(k, 0.5)
-        n_changed = backend.nearest_and_sum(rows, borders, centers, labels, sums, mass, **threads)
-        out["n_changed nearest_and_sum"] = n_changed
-        out.update({"labels nearest_and_sum": labels, "sums nearest_and_sum": sums, "mass nearest_and_sum": mass})
-        sums, mass = np.zeros((k, d)), np.zeros(k)
-        given = np.arange(len(labels), dtype=np.int32) * 7 % k
-        backend.sum_by_label(rows, borders, given, sums, mass, **threads)
-        out.update({"sums": sums, "mass": mass})
-
-        chosen = read_only(np.flatnonzero(np.arange(n) % 3 != 1).astype(np.int64))
-        labels, upper, lower = np.full(n, k - 1, dtype=np.int32), np.full(n, -7, np.float32), np.full(n, -7, np.float32)
-        out["n_changed two_nearest"] = backend.two_nearest(rows, chosen, centers, labels, upper, lower, **threads)
-        out["labels two_nearest"] = labels
-        untouched = np.arange(n) % 3 == 1
-        assert (upper[untouched] == -7).all() and (lower[untouched] == -7).all(), "rows that nobody chose were written"
-
-        sq_dists = np.full(n, np.inf)
-        for i, center in enumerate((centers[0], centers[k // 2])):
-            backend.lower_sq_dists(rows, center, sq_dists, **threads)
-            out[f"lower_sq_dists {i}"] = sq_dists.copy()
-        potentials = np.full(3, np.nan)
-        candidates = read_only(np.stack([centers[-1], X[n // 2], X[0]]))
-        backend.candidate_potentials(rows, sq_dists, candidates, potentials, **threads)
-        out["potentials"] = potentials
-
-        assert [a.tobytes() for a in inputs] == before, "an input was written"
-        rows.release()
-        labels = np.zeros(n, dtype=np.int32)
-        backend.nearest(rows, 0, n, centers, labels, **threads)
-        out["labels after release"] = labels
-        return out
-
-
-def differences(found: dict[str, Any], expected: dict[str, Any]) -> list[str]:
-    assert found.keys() == expected.keys()
-    return [
-        name
-        for name, value in found.items()
-        if np.asarray(value).dtype != np.asarray(expected[name]).dtype
-        or np.asarray(value).tobytes() != np.asarray(expected[name]).tobytes()
-    ]
 
 
 def weights_of(kind: str, n: int) -> np.ndarray | None:
@@ -265,14 +184,15 @@ def test_weighted_sums_are_not_fused(dtype: str, row: Row) -> None:
     X, weights = rng.standard_normal((256, 5)).astype(dtype), rng.random(256)
     backend = row.open()
     rows = backend.prepare(X, weights)
-    sums, mass = np.zeros((1, 5)), np.zeros(1)
+    sums, mass = np.zeros((2, 1, 5)), np.zeros((2, 1))
     backend.sum_by_label(rows, np.array([0, 256], dtype=np.int64), np.zeros(256, dtype=np.int32), sums, mass)
-    plain, fused = np.zeros(5), [0.0] * 5
-    for w, x in zip((weights / rows.weight_unit).tolist(), X.astype(np.float64), strict=True):
-        plain += w * x
-        fused = [float(Fraction(s) + Fraction(w) * Fraction(value)) for s, value in zip(fused, x.tolist(), strict=True)]
-    assert (plain != fused).any(), "these data can't tell a fused sum"
-    np.testing.assert_array_equal(sums[0], plain)
+    w, x = weights[:, None] / rows.weight_unit, X.astype(np.float64)
+    plain = [sum(map(Fraction, column.tolist())) for column in (w * x).T]
+    fused = [sum(Fraction(a) * Fraction(b) for a, b in zip(w[:, 0].tolist(), t.tolist(), strict=True)) for t in x.T]
+    pairs = zip(*sums[:, 0].tolist(), plain, strict=True)
+    errors = [abs(float((Fraction(high) + Fraction(low) - p) / p)) for high, low, p in pairs]
+    assert max(errors) < 2.0**-100, "these pairs are not the sums of the rounded terms"
+    assert min(abs(float((f - p) / p)) for f, p in zip(fused, plain, strict=True)) > 2.0**-90, "can't tell a fused sum"
 
 
 # ---- inputs -----------------------------------------------------------------------------------------------------
@@ -288,7 +208,9 @@ def test_labels_and_distances_that_are_only_read_may_be_read_only(kernel: str, d
     labels, sq_dists = np.zeros(100, np.int32), np.ones(100)
     calls = {
         "label_sq_dists": lambda: backend.label_sq_dists(rows, 0, 100, problem.centers, labels, np.empty(100)),
-        "sum_by_label": lambda: backend.sum_by_label(rows, borders, labels, np.zeros((4, 5)), np.zeros(4)),
+        "sum_by_label": lambda: backend.sum_by_label(
+            rows, borders, labels, np.zeros((2, 4, 5)), np.zeros((2, 4))
+        ),
         "candidate_potentials": lambda: backend.candidate_potentials(rows, sq_dists, problem.centers, np.empty(4)),
     }
     read_only(labels), read_only(sq_dists)

@@ -228,10 +228,10 @@ def test_mass_beyond_2_to_the_24_counts_every_unit(row: Row) -> None:
     model = fitted(row, np.concatenate([X, X + 1e6]), np.float32([[0.5], [1e6]]), np.concatenate([weights, weights]))
     assert wrong_centers(np.concatenate([X, X + 1e6]), model.labels_, np.tile(weights, 2), model.cluster_centers_) == []
     backend = row.open()
-    sums, mass = np.zeros((1, 1)), np.zeros(1)
+    sums, mass = np.zeros((2, 1, 1)), np.zeros((2, 1))
     rows = backend.prepare(X, weights)
     backend.sum_by_label(rows, np.array([0, n], dtype=np.int64), np.zeros(n, dtype=np.int32), sums, mass)
-    assert mass[0] * rows.weight_unit == 2.0**24 + n - 1
+    assert mass[0, 0] * rows.weight_unit == 2.0**24 + n - 1
 
 
 @pytest.mark.big

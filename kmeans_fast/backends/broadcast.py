@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from .decider import decide_rows
 from .identity import (
     NumpyRows,
     candidate_potentials,
     chunks,
     distances,
+    inertia,
     label_sq_dists,
     lower_sq_dists,
+    make_blocks,
+    move,
+    nearest_in_blocks,
     prepare,
+    relabel,
     sum_by_label,
     two_nearest,
 )
@@ -21,10 +24,14 @@ from .protocol import Array, Floats, Indices, Labels
 __all__ = [
     "candidate_potentials",
     "distances",
+    "inertia",
     "label_sq_dists",
     "lower_sq_dists",
+    "make_blocks",
+    "move",
     "nearest",
     "nearest_and_sum",
+    "nearest_in_blocks",
     "prepare",
     "sum_by_label",
     "two_nearest",
@@ -34,13 +41,21 @@ name = "broadcast"
 isa = "numpy"
 
 
-def nearest(rows: NumpyRows, start: int, stop: int, centers: Array, labels: Labels, *, n_threads: int = 1) -> int:
+def nearest(
+    rows: NumpyRows,
+    start: int,
+    stop: int,
+    centers: Array,
+    labels: Labels,
+    moved: Indices | None = None,
+    before: Labels | None = None,
+    *,
+    n_threads: int = 1,
+) -> int:
     n_changed = 0
     for part in chunks(start, stop, centers.size):
-        old = labels[part.start - start : part.stop - start]
         new = decide_rows(rows.X[part], centers, rows.data_unit)
-        n_changed += int(np.count_nonzero(old != new))
-        old[:] = new
+        n_changed = relabel(labels[part.start - start : part.stop - start], new, part.start, n_changed, moved, before)
     return n_changed
 
 

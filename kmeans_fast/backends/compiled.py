@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import os
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 from .conditioning import allowed_budget, condition
-from .protocol import Array, Floats
+from .curve import places_on_curve
+from .protocol import Array, Floats, Labels
 
 try:
-    from ..kernels import _bounds, _distances, _kernels, _nearest, _seeding
+    from ..kernels import _bounds, _boxes, _distances, _kernels, _moves, _nearest, _seeding
 except ImportError as error:
     raise ImportError(
         "the compiled kernels of kmeans_fast are not built; install the package with a C compiler at hand "
@@ -27,10 +28,13 @@ class Compiled:
     nearest = staticmethod(_nearest.nearest)
     nearest_and_sum = staticmethod(_nearest.nearest_and_sum)
     sum_by_label = staticmethod(_nearest.sum_by_label)
+    move = staticmethod(_moves.move)
     two_nearest = staticmethod(_bounds.two_nearest)
     candidate_potentials = staticmethod(_seeding.candidate_potentials)
     lower_sq_dists = staticmethod(_seeding.lower_sq_dists)
     label_sq_dists = staticmethod(_distances.label_sq_dists)
+    nearest_in_blocks = staticmethod(_boxes.nearest_in_blocks)
+    inertia = staticmethod(_distances.inertia)
     distances = staticmethod(_distances.distances)
     max_threads = staticmethod(_kernels.max_threads)
 
@@ -44,16 +48,29 @@ class Compiled:
         self, X: Array, weights: Floats | None = None, *, copy_budget: float = 0.0, n_threads: int = 1
     ) -> _kernels.Rows:
         """As in protocol.py."""
-        conditioning = condition(X, weights, largest=_kernels.largest(X, isa=self.isa, n_threads=n_threads))
+        conditioning = condition(X, weights, look=partial(_kernels.survey, isa=self.isa, n_threads=n_threads))
         return _kernels.prepare(
             X,
             conditioning.origin * X.dtype.type(conditioning.scale),
             conditioning.weights,
             isa=self.isa,
+            origin=conditioning.origin,
             scale=conditioning.scale,
             data_unit=conditioning.data_unit,
             weight_unit=conditioning.weight_unit,
+            largest=conditioning.largest,
+            sq_spread=conditioning.sq_spread,
+            sums_are_exact=conditioning.sums_are_exact,
+            n_digits=conditioning.n_digits,
+            last_digit=conditioning.last_digit,
             copy_budget=allowed_budget(X, copy_budget),
+        )
+
+    def make_blocks(self, rows: _kernels.Rows, labels: Labels, *, n_threads: int = 1) -> _boxes.Blocks:
+        """As in protocol.py."""
+        curve = places_on_curve(rows.X)
+        return _boxes.make_blocks(
+            rows, curve.least, curve.step, curve.bits, curve.n_cells, labels, n_threads=n_threads
         )
 
     def facts(self) -> dict[str, Any]:

@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from .conditioning import Conditioning, allowed_budget, condition
 from .decider import decide_rows, is_safe, rescaled, sq_dists_direct, sq_dists_paired
-from .protocol import Array, Floats, Indices, Labels, ordered_sum
+from .protocol import Array, Floats, Indices, Labels, add_pairs, ordered_sum
 
 name = "identity"
 isa = "numpy"
@@ -50,6 +50,22 @@ class NumpyRows:
     @property
     def weight_unit(self) -> float:
         return self.conditioning.weight_unit
+
+    @property
+    def origin(self) -> Array:
+        return self.conditioning.origin
+
+    @property
+    def sq_spread(self) -> float:
+        return self.conditioning.sq_spread
+
+    @property
+    def largest(self) -> float:
+        return self.conditioning.largest
+
+    @property
+    def sums_are_exact(self) -> bool:
+        return self.conditioning.sums_are_exact
 
     def release(self) -> None:
         self.shifted = None
@@ -130,17 +146,36 @@ def nearest_of(rows: NumpyRows, part: slice, centers: Array) -> Labels:
     return labels
 
 
-def nearest(rows: NumpyRows, start: int, stop: int, centers: Array, labels: Labels, *, n_threads: int = 1) -> int:
-    if len(centers) == 1:
-        n_changed = int(np.count_nonzero(labels))
-        labels[:] = 0
-        return n_changed
+def nearest(
+    rows: NumpyRows,
+    start: int,
+    stop: int,
+    centers: Array,
+    labels: Labels,
+    moved: Indices | None = None,
+    before: Labels | None = None,
+    *,
+    n_threads: int = 1,
+) -> int:
     n_changed = 0
     for part in chunks(start, stop, rows.d + len(centers)):
-        old, new = labels[part.start - start : part.stop - start], nearest_of(rows, part, centers)
-        n_changed += int(np.count_nonzero(old != new))
-        old[:] = new
+        new = nearest_of(rows, part, centers) if len(centers) > 1 else np.zeros(part.stop - part.start, np.int32)
+        old = labels[part.start - start : part.stop - start]
+        n_changed = relabel(old, new, part.start, n_changed, moved, before)
     return n_changed
+
+
+def relabel(
+    labels: Labels, new: Labels, first: int, n_changed: int, moved: Indices | None, before: Labels | None
+) -> int:
+    """Write new to labels, the rows (numbered from first) that change and their old labels to moved and before."""
+    changed = np.flatnonzero(labels != new)
+    stop = n_changed + len(changed)
+    if moved is not None and before is not None:
+        moved[n_changed:stop] = changed + first
+        before[n_changed:stop] = labels[changed]
+    labels[changed] = new[changed]
+    return stop
 
 
 def nearest_and_sum(
@@ -161,19 +196,61 @@ def nearest_and_sum(
 def sum_by_label(
     rows: NumpyRows, borders: Indices, labels: Labels, sums: Floats, mass: Floats, *, n_threads: int = 1
 ) -> None:
-    k = len(mass)
     for first, last in zip(borders[:-1].tolist(), borders[1:].tolist(), strict=True):
-        group_labels = labels[first - int(borders[0]) : last - int(borders[0])].astype(np.intp)
+        clusters = labels[first - int(borders[0]) : last - int(borders[0])].astype(np.intp)
         weights = None if rows.weights is None else rows.weights[first:last]
-        # bincount adds in row order.
-        for feature in range(rows.d):
-            terms = rows.X[first:last, feature].astype(np.float64)
-            if rows.data_unit != 1.0:
-                terms /= rows.data_unit
-            if weights is not None:
-                terms *= weights
-            sums[:, feature] += np.bincount(group_labels, terms, minlength=k)
-        mass += np.bincount(group_labels, weights, minlength=k)
+        add_by_cluster(rows, rows.X[first:last], weights, clusters, sums, mass)
+
+
+def move(
+    rows: NumpyRows,
+    moved: Indices,
+    before: Labels,
+    after: Labels,
+    sums: Floats,
+    mass: Floats,
+    *,
+    n_threads: int = 1,
+) -> None:
+    weights = np.ones(len(moved)) if rows.weights is None else rows.weights[moved]
+    both = np.concatenate([moved, moved])
+    clusters = np.concatenate([before, after]).astype(np.intp)
+    add_by_cluster(rows, rows.X[both], np.concatenate([-weights, weights]), clusters, sums, mass)
+
+
+def add_by_cluster(
+    rows: NumpyRows, X: Array, weights: Floats | None, clusters: npt.NDArray[np.intp], sums: Floats, mass: Floats
+) -> None:
+    """Add weights * X / data_unit (m, d) and weights (m,) to the pairs of their clusters (m,)."""
+    for feature in range(rows.d):
+        terms = X[:, feature].astype(np.float64)
+        if rows.data_unit != 1.0:
+            terms /= rows.data_unit
+        if weights is not None:
+            terms *= weights
+        add_pairs(sums[:, :, feature], exact_bincount(clusters, terms, sums.shape[1]))
+    add_pairs(mass, exact_bincount(clusters, np.ones(len(X)) if weights is None else weights, sums.shape[1]))
+
+
+def exact_bincount(clusters: npt.NDArray[np.intp], terms: Floats, k: int) -> Floats:
+    """Sums (3, k) of terms by cluster; their total has an error of 2**-106 times a cluster's largest term at most.
+
+    Each term is cut at two places, the same for all of a cluster, so that sums of what is above are exact in any order.
+    Source: Demmel and Nguyen, Fast reproducible floating-point summation, 2013.
+    """
+    n_carries = len(terms).bit_length()
+    largest = np.zeros(k)
+    np.maximum.at(largest, clusters, np.abs(terms))
+    exponent = np.frexp(largest)[1] + n_carries
+    parts = np.zeros((3, k))
+    for part in range(2):
+        anchor = np.ldexp(1.5, exponent)[clusters]
+        above = (terms + anchor) - anchor
+        parts[part] = np.bincount(clusters, above, minlength=k)
+        terms = terms - above
+        exponent += n_carries - 53
+    parts[2] = np.bincount(clusters, terms, minlength=k)
+    return parts
 
 
 def two_nearest(
@@ -233,11 +310,34 @@ def round_to_float32(values: Floats, towards: float) -> npt.NDArray[np.float32]:
         return np.where(wrong, np.nextafter(near, np.float32(towards)), near)
 
 
+@dataclass
+class NumpyBlocks:
+    n_scored: float = 0.0
+
+
+def make_blocks(rows: NumpyRows, labels: Labels, *, n_threads: int = 1) -> NumpyBlocks:
+    return NumpyBlocks()
+
+
+def nearest_in_blocks(
+    rows: NumpyRows,
+    blocks: NumpyBlocks,
+    centers: Array,
+    labels: Labels,
+    moved: Indices | None = None,
+    before: Labels | None = None,
+    *,
+    n_threads: int = 1,
+) -> int:
+    blocks.n_scored = float(rows.n) * len(centers)
+    return nearest(rows, 0, rows.n, centers, labels, moved, before)
+
+
 def candidate_potentials(
-    rows: NumpyRows, sq_dists: Floats, candidates: Array, potentials: Floats, *, n_threads: int = 1
+    rows: NumpyRows, sq_dists: Floats | None, candidates: Array, potentials: Floats, *, n_threads: int = 1
 ) -> None:
     for i, candidate in enumerate(candidates):
-        terms = sq_dists.copy()
+        terms = np.full(rows.n, np.inf) if sq_dists is None else sq_dists.copy()
         lower_sq_dists(rows, candidate, terms)
         if rows.weights is not None:
             terms *= rows.weights
@@ -257,6 +357,16 @@ def label_sq_dists(
     for part in chunks(start, stop, rows.d):
         here = slice(part.start - start, part.stop - start)
         sq_dists[here] = sq_dists_paired(rows.X[part], centers[labels[here]], rows.data_unit)
+
+
+def inertia(
+    rows: NumpyRows, start: int, stop: int, centers: Array, labels: Labels, total: float = 0.0, *, n_threads: int = 1
+) -> float:
+    sq_dists = np.empty(stop - start)
+    label_sq_dists(rows, start, stop, centers, labels, sq_dists)
+    if rows.weights is not None:
+        sq_dists *= rows.weights[start:stop]
+    return ordered_sum(sq_dists, total)
 
 
 def distances(rows: NumpyRows, start: int, stop: int, centers: Array, out: Array, *, n_threads: int = 1) -> None:

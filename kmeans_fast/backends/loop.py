@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import math
-
-import numpy as np
+from itertools import repeat
 
 from .decider import decide, is_safe, sq_dists_direct
 from .identity import (
     NumpyRows,
     candidate_potentials,
     distances,
+    inertia,
     label_sq_dists,
     lower_sq_dists,
+    make_blocks,
+    nearest_in_blocks,
     prepare,
     two_nearest,
 )
@@ -21,10 +23,14 @@ from .protocol import Array, Floats, Indices, Labels
 __all__ = [
     "candidate_potentials",
     "distances",
+    "inertia",
     "label_sq_dists",
     "lower_sq_dists",
+    "make_blocks",
+    "move",
     "nearest",
     "nearest_and_sum",
+    "nearest_in_blocks",
     "prepare",
     "sum_by_label",
     "two_nearest",
@@ -34,7 +40,17 @@ name = "loop"
 isa = "numpy"
 
 
-def nearest(rows: NumpyRows, start: int, stop: int, centers: Array, labels: Labels, *, n_threads: int = 1) -> int:
+def nearest(
+    rows: NumpyRows,
+    start: int,
+    stop: int,
+    centers: Array,
+    labels: Labels,
+    moved: Indices | None = None,
+    before: Labels | None = None,
+    *,
+    n_threads: int = 1,
+) -> int:
     n_changed = 0
     for i in range(start, stop):
         x = rows.X[i]
@@ -45,7 +61,11 @@ def nearest(rows: NumpyRows, start: int, stop: int, centers: Array, labels: Labe
                 label, least = j, sq_dist
         if not is_safe(least):
             label = decide(x, centers, rows.data_unit)
-        n_changed += int(labels[i - start] != label)
+        if labels[i - start] == label:
+            continue
+        if moved is not None and before is not None:
+            moved[n_changed], before[n_changed] = i, labels[i - start]
+        n_changed += 1
         labels[i - start] = label
     return n_changed
 
@@ -68,12 +88,42 @@ def nearest_and_sum(
 def sum_by_label(
     rows: NumpyRows, borders: Indices, labels: Labels, sums: Floats, mass: Floats, *, n_threads: int = 1
 ) -> None:
-    for group in range(len(borders) - 1):
-        group_sums, group_mass = np.zeros_like(sums), np.zeros_like(mass)
-        for i in range(borders[group], borders[group + 1]):
-            label = labels[i - borders[0]]
-            weight = 1.0 if rows.weights is None else rows.weights[i]
-            group_sums[label] += weight * (rows.X[i].astype(np.float64) / rows.data_unit)
-            group_mass[label] += weight
-        sums += group_sums
-        mass += group_mass
+    chosen = range(int(borders[0]), int(borders[-1]))
+    add_terms(rows, list(zip(chosen, labels.tolist(), repeat(1.0))), sums, mass)
+
+
+def move(
+    rows: NumpyRows,
+    moved: Indices,
+    before: Labels,
+    after: Labels,
+    sums: Floats,
+    mass: Floats,
+    *,
+    n_threads: int = 1,
+) -> None:
+    leaving = zip(moved.tolist(), before.tolist(), repeat(-1.0))
+    joining = zip(moved.tolist(), after.tolist(), repeat(1.0))
+    add_terms(rows, [*leaving, *joining], sums, mass)
+
+
+def add_terms(rows: NumpyRows, moves: list[tuple[int, int, float]], sums: Floats, mass: Floats) -> None:
+    """Add (or, with sign -1, take away) each of the moves (row, cluster, sign); rounded once, by math.fsum."""
+    k, d = sums.shape[1:]
+    of_sums: list[list[list[float]]] = [[sums[:, j, t].tolist() for t in range(d)] for j in range(k)]
+    of_mass: list[list[float]] = [mass[:, j].tolist() for j in range(k)]
+    for row, cluster, sign in moves:
+        weight = sign if rows.weights is None else sign * float(rows.weights[row])
+        of_mass[cluster].append(weight)
+        for t, value in enumerate(rows.X[row].tolist()):
+            of_sums[cluster][t].append(weight * (value / rows.data_unit))
+    for j in range(k):
+        mass[:, j] = rounded_pair(of_mass[j])
+        for t in range(d):
+            sums[:, j, t] = rounded_pair(of_sums[j][t])
+
+
+def rounded_pair(terms: list[float]) -> tuple[float, float]:
+    """The sum of terms, rounded, and what is left of it."""
+    total = math.fsum(terms)
+    return total, math.fsum([*terms, -total])

@@ -12,6 +12,9 @@ Units. So that neither 1e300 nor 1e-300 is special, sums and squared distances a
 ``Rows`` states: ``sums`` are sums of ``w * x / data_unit``, ``sq_dists`` are in ``data_unit**2``, and weights and
 mass are in ``weight_unit``. All of them are 1.0 on ordinary data (``data_unit`` always is for float32).
 
+Sums and mass are pairs: ``sums[0] + sums[1]`` (2, k, d) holds twice the digits of a float64, and ``sums[0]`` is the
+rounded sum. Where ``Rows.sums_are_exact``, no digit is lost, and so neither order nor history can be seen.
+
 Order. Rows are added up in groups (``group_borders``), groups in order; so no thread count can change a bit.
 """
 
@@ -33,10 +36,14 @@ KERNELS = (
     "nearest",
     "nearest_and_sum",
     "sum_by_label",
+    "move",
     "two_nearest",
+    "make_blocks",
+    "nearest_in_blocks",
     "candidate_potentials",
     "lower_sq_dists",
     "label_sq_dists",
+    "inertia",
     "distances",
 )
 
@@ -83,16 +90,31 @@ def strided_sum(terms: Floats) -> Floats:
     return ((p[..., 0] + p[..., 4]) + (p[..., 2] + p[..., 6])) + ((p[..., 1] + p[..., 5]) + (p[..., 3] + p[..., 7]))
 
 
-def ordered_sum(terms: Floats) -> float:
-    """Sum of terms (n,): ``strided_sum`` of each block of 512, blocks in order."""
+def ordered_sum(terms: Floats, total: float = 0.0) -> float:
+    """``total`` plus terms (n,): the ``strided_sum`` of each block of 512, blocks in order."""
     n_whole = len(terms) // SUM_BLOCK * SUM_BLOCK
     blocks = strided_sum(terms[:n_whole].reshape(-1, SUM_BLOCK)).tolist()
     if n_whole < len(terms):
         blocks.append(float(strided_sum(terms[n_whole:])))
-    total = 0.0
     for block in blocks:
         total += block
     return total
+
+
+def add_pairs(pairs: Floats, terms: Floats) -> None:
+    """Add terms (m, ...) to pairs (2, ...), and make pairs[0] the rounded sum."""
+    high, low = pairs[0].copy(), pairs[1].copy()
+    for term in terms:
+        total = high + term
+        rest = total - high
+        low += (high - (total - rest)) + (term - rest)
+        high = total
+    pairs[0] = high + low
+    pairs[1] = low - (pairs[0] - high)
+
+
+class NotFiniteError(ValueError):
+    """X holds NaN or infinity."""
 
 
 class Rows(Protocol):
@@ -108,9 +130,24 @@ class Rows(Protocol):
     """A power of two; 1.0 unless max|X| is beyond 2**-480 ... 2**480."""
     weight_unit: float
     """A power of two; the caller's weights were ``weights * weight_unit``."""
+    origin: Array
+    """(d,) of X's dtype: a robust middle of the data."""
+    sq_spread: float
+    """Sum of ``||x - origin||**2``, in data_unit**2; nan where it isn't known (weights, or a unit)."""
+    largest: float
+    """No less than any ``|w * x| / data_unit``."""
+    sums_are_exact: bool
+    """Whether pairs hold every digit of any sum of rows."""
 
     def release(self) -> None:
         """Free the working copies; kernels still work, only slower."""
+
+
+class Blocks(Protocol):
+    """The rows of up to four features in blocks that lie close together, and the labels that they have."""
+
+    n_scored: float
+    """Pairs of a row and a center that the last call of ``nearest_in_blocks`` scored."""
 
 
 class Backend(Protocol):
@@ -123,11 +160,26 @@ class Backend(Protocol):
     def prepare(self, X: Array, weights: Floats | None = None, *, copy_budget: float = 0.0, n_threads: int = 1) -> Rows:
         """Rows over X (n, d) and the caller's finite, non-negative weights (n,), not all zero.
 
-        Working copies take at most ``copy_budget`` times the bytes of X; 0 allows none.
+        Working copies take at most ``copy_budget`` times the bytes of X; 0 allows none. Raises NotFiniteError.
         """
 
-    def nearest(self, rows: Rows, start: int, stop: int, centers: Array, labels: Labels, *, n_threads: int = 1) -> int:
-        """Write the nearest center of each row to labels (m,); return how many labels changed."""
+    def nearest(
+        self,
+        rows: Rows,
+        start: int,
+        stop: int,
+        centers: Array,
+        labels: Labels,
+        moved: Indices | None = None,
+        before: Labels | None = None,
+        *,
+        n_threads: int = 1,
+    ) -> int:
+        """Write the nearest center of each row to labels (m,); return how many labels changed.
+
+        If given, moved (m,) begins with the rows that changed, in order, and before (m,) with their old labels; what
+        follows is undefined.
+        """
 
     def nearest_and_sum(
         self,
@@ -145,10 +197,23 @@ class Backend(Protocol):
     def sum_by_label(
         self, rows: Rows, borders: Indices, labels: Labels, sums: Floats, mass: Floats, *, n_threads: int = 1
     ) -> None:
-        """Add each group's weighted sums (k, d) and mass (k,) by label to ``sums`` and ``mass``, groups in order.
+        """Add each group's weighted sums and mass by label to ``sums`` (2, k, d) and ``mass`` (2, k), groups in order.
 
         Inside a group, rows are added in order; ``labels`` (m,) covers ``borders[0]:borders[-1]``.
         """
+
+    def move(
+        self,
+        rows: Rows,
+        moved: Indices,
+        before: Labels,
+        after: Labels,
+        sums: Floats,
+        mass: Floats,
+        *,
+        n_threads: int = 1,
+    ) -> None:
+        """Take each of the rows ``moved`` (m,) from the sums and mass of cluster ``before`` to those of ``after``."""
 
     def two_nearest(
         self,
@@ -167,12 +232,28 @@ class Backend(Protocol):
         one (inf if k is 1); Euclidean, in ``data_unit``, rounded outward to float32.
         """
 
+    def make_blocks(self, rows: Rows, labels: Labels, *, n_threads: int = 1) -> Blocks:
+        """Blocks of all rows (1 <= d <= 4, data_unit 1), whose labels are (n,)."""
+
+    def nearest_in_blocks(
+        self,
+        rows: Rows,
+        blocks: Any,
+        centers: Array,
+        labels: Labels,
+        moved: Indices | None = None,
+        before: Labels | None = None,
+        *,
+        n_threads: int = 1,
+    ) -> int:
+        """``nearest`` for all rows; labels (n,) are those that ``blocks`` have. ``moved`` is in an order of its own."""
+
     def candidate_potentials(
-        self, rows: Rows, sq_dists: Floats, candidates: Array, potentials: Floats, *, n_threads: int = 1
+        self, rows: Rows, sq_dists: Floats | None, candidates: Array, potentials: Floats, *, n_threads: int = 1
     ) -> None:
         """Write ``sum_i w_i min(sq_dists_i, ||x_i - candidate||^2)`` for each candidate (m, d) to potentials (m,).
 
-        Each is the ``ordered_sum`` of its n terms.
+        Each is the ``ordered_sum`` of its n terms. No ``sq_dists`` are as many inf.
         """
 
     def lower_sq_dists(self, rows: Rows, center: Array, sq_dists: Floats, *, n_threads: int = 1) -> None:
@@ -182,6 +263,19 @@ class Backend(Protocol):
         self, rows: Rows, start: int, stop: int, centers: Array, labels: Labels, sq_dists: Floats, *, n_threads: int = 1
     ) -> None:
         """Write the decider's value for each row and the center that labels (m,) names to sq_dists (m,)."""
+
+    def inertia(
+        self,
+        rows: Rows,
+        start: int,
+        stop: int,
+        centers: Array,
+        labels: Labels,
+        total: float = 0.0,
+        *,
+        n_threads: int = 1,
+    ) -> float:
+        """``total`` plus the weighted ``label_sq_dists``, added as by ``ordered_sum``; start is a multiple of 512."""
 
     def distances(self, rows: Rows, start: int, stop: int, centers: Array, out: Array, *, n_threads: int = 1) -> None:
         """Write Euclidean distances to out (m, k), of X's dtype, in X's own unit.

@@ -10,10 +10,10 @@ import math
 
 import numpy as np
 
-from ..backends.protocol import SUM_BLOCK, Array, Floats, group_borders
+from ..backends.protocol import SUM_BLOCK, Array, Floats
 from .loop import Iteration
 from .partials import Partials
-from .shard import Shard, weighted_sum
+from .shard import Shard
 from .slices import cache_slices
 
 PRECISION = 1e-9
@@ -21,20 +21,21 @@ PRECISION = 1e-9
 
 
 class Spread:
-    """How far the rows of a shard lie from their mean; in units."""
+    """How far the rows of a shard lie from their origin; in units."""
 
     def __init__(self, shard: Shard, totals: Partials) -> None:
         """``totals`` are the Partials of any step: all that is read is where the mean lies."""
         rows = shard.rows
         self.rows = rows
         mean = totals.sums.sum(axis=0) / totals.mass.sum()
-        center = (mean * rows.data_unit).astype(rows.X.dtype)
-        self.origin: Floats = center.astype(np.float64) / rows.data_unit
+        self.origin: Floats = rows.origin.astype(np.float64) / rows.data_unit
         self.offset = math.sqrt(float(totals.mass.sum()) * float(self.origin.dot(self.origin)))
         """Root of the mass times the squared distance of the origin from zero."""
-        sq_dists = np.full(rows.n, math.inf)
-        shard.backend.lower_sq_dists(rows, center, sq_dists, n_threads=shard.n_threads)
-        self.sq_spread = weighted_sum(sq_dists, rows.weights)
+        self.sq_spread = rows.sq_spread
+        if math.isnan(self.sq_spread):
+            potential = np.empty(1)
+            shard.backend.candidate_potentials(rows, None, rows.origin[None], potential, n_threads=shard.n_threads)
+            self.sq_spread = float(potential[0])
         self.mean_variance = math.nan
         if rows.weights is None:
             offset = mean - self.origin
@@ -62,16 +63,10 @@ class Spread:
             from_sums += float(np.einsum("ij,ij->", about, moments))
             from_means += float(np.einsum("ij,ij->i", about, about).dot(totals.mass[part]))
         value = self.sq_spread + 2 * from_sums + from_means
-        n_terms = longest_sum(self.rows.n, len(centers)) + 2 * self.rows.d + len(centers) + self.rows.n // SUM_BLOCK
+        n_terms = self.rows.n * self.rows.d // SUM_BLOCK + 2 * self.rows.d + len(centers)
         spread, radius = math.sqrt(self.sq_spread), math.sqrt(from_means)
         absolute = self.sq_spread + 2 * radius * (spread + 2 * self.offset) + from_means
         return value, (n_terms + 100) * 2.0**-53 * 1.01 * absolute
-
-
-def longest_sum(n: int, k: int) -> int:
-    """Additions behind one of the sums of a step: rows of a group, then groups."""
-    n_groups = len(group_borders(n, k)) - 1
-    return -(-n // n_groups) + 2 * 64 + n_groups
 
 
 def mean_variance(X: Array, data_unit: float) -> float:

@@ -29,8 +29,8 @@ class Iteration:
 
     @property
     def is_settled(self) -> bool:
-        """No label changed and no cluster was filled: the labels are right for the new centers too."""
-        return self.totals.n_changed == 0 and self.n_filled == 0
+        """No label changed, no cluster was filled and no center moved: the labels are right for the new centers too."""
+        return self.totals.n_changed == 0 and self.n_filled == 0 and not self.sq_shifts.any()
 
 
 def iterate(shards: Shard, centers: Array, max_iter: int, fill_empty: Rule = take_farthest) -> Iterator[Iteration]:
@@ -38,6 +38,8 @@ def iterate(shards: Shard, centers: Array, max_iter: int, fill_empty: Rule = tak
     shifts = None
     for n_iter in range(1, max_iter + 1):
         totals = shards.step(centers, shifts)
+        if totals.n_changed == 0:
+            totals = shards.added_up(totals)
         new_centers, n_filled = fill_empty(totals, shards, centers)
         sq_shifts = squared_shifts(new_centers, centers, shards.data_unit)
         shifts = shifts_up(sq_shifts, centers.shape[1])
@@ -66,8 +68,11 @@ def shifts_up(sq_shifts: Floats, d: int) -> Floats:
     return shifts
 
 
-def finish(shards: Shard, last: Iteration) -> tuple[Labels, float]:
-    """Labels (n,) and inertia, in units, for the final centers ``last.new_centers``."""
+def finish(shards: Shard, last: Iteration) -> tuple[Array, Labels, float]:
+    """Final centers (k, d), with their labels (n,) and inertia, in units."""
+    centers = last.new_centers
+    if last.totals.is_rounded and last.n_filled == 0:
+        centers = shards.added_up(last.totals).means(shards.data_unit, centers.dtype)
     if not last.is_settled:
-        shards.assign(last.new_centers)
-    return shards.labels, shards.inertia(last.new_centers)
+        shards.assign(centers)
+    return centers, shards.labels, shards.inertia(centers)

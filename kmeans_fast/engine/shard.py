@@ -7,7 +7,7 @@ import math
 import numpy as np
 import numpy.typing as npt
 
-from ..backends.protocol import Array, Backend, Floats, Indices, Labels, Rows, group_borders, ordered_sum
+from ..backends.protocol import SUM_BLOCK, Array, Backend, Floats, Indices, Labels, Rows, group_borders
 from .algorithms import ALGORITHMS
 from .partials import Partials
 from .slices import row_slices
@@ -33,7 +33,7 @@ class Shard:
 
     def assign(self, centers: Array) -> None:
         """Label every row by the nearest center."""
-        assign(self.backend, self.rows, centers, self.labels, self.n_threads)
+        self.algorithm.assign(centers)
 
     def sq_dists(self, centers: Array) -> Floats:
         """Squared distance (n,) of each row to the center that its label names."""
@@ -41,7 +41,11 @@ class Shard:
 
     def inertia(self, centers: Array) -> float:
         """Weighted sum of squared distances for the labels as they are."""
-        return weighted_sum(self.sq_dists(centers), self.rows.weights)
+        return inertia(self.backend, self.rows, centers, self.labels, self.n_threads)
+
+    def added_up(self, totals: Partials) -> Partials:
+        """``totals``, or, where their way may have cost a digit, the same from all rows."""
+        return self.algorithm.totals.add_up(self.k, totals.n_changed) if totals.is_rounded else totals
 
     def farthest(self, count: int, centers: Array) -> tuple[Floats, Indices]:
         """At most count rows by decreasing squared distance to their center, then by index.
@@ -71,7 +75,7 @@ class Shard:
         try:
             borders = group_borders(self.rows.n, self.k)
             self.backend.sum_by_label(
-                self.rows, borders, self.labels, totals.sums, totals.mass, n_threads=self.n_threads
+                self.rows, borders, self.labels, totals.sum_pairs, totals.mass_pairs, n_threads=self.n_threads
             )
         finally:
             self.labels[moved] = before
@@ -95,11 +99,12 @@ def label_sq_dists(backend: Backend, rows: Rows, centers: Array, labels: Labels,
     return sq_dists
 
 
-def weighted_sum(terms: Floats, weights: Floats | None) -> float:
-    """Sum of ``weights * terms`` in the fixed order of ``ordered_sum``; overwrites terms."""
-    if weights is not None:
-        terms *= weights
-    return ordered_sum(terms)
+def inertia(backend: Backend, rows: Rows, centers: Array, labels: Labels, n_threads: int) -> float:
+    """Weighted sum of squared distances of the rows to the centers that labels (n,) name."""
+    total = 0.0
+    for start, stop in row_slices(0, rows.n, rows.d, alignment=SUM_BLOCK):
+        total = backend.inertia(rows, start, stop, centers, labels[start:stop], total, n_threads=n_threads)
+    return total
 
 
 def in_data_units(inertia: float, rows: Rows) -> float:

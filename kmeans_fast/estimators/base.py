@@ -17,7 +17,7 @@ from .._validation import as_kernel_array, check_weights, check_X
 from ..backends import BACKENDS, get_backend
 from ..backends.protocol import Array, Backend, Floats, Labels, Rows
 from ..engine.seeding import SEEDINGS
-from ..engine.shard import assign, in_data_units, label_sq_dists, weighted_sum
+from ..engine.shard import assign, in_data_units, inertia
 from ..engine.slices import row_slices
 
 
@@ -160,8 +160,7 @@ class BaseKMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
         X = self._checked(X)
         rows, centers, backend, n_threads = self._ready(X, check_weights(sample_weight, X))
         labels = self._labels(rows, centers, backend, n_threads)
-        sq_dists = label_sq_dists(backend, rows, centers, labels, n_threads)
-        return in_data_units(weighted_sum(sq_dists, rows.weights), rows)
+        return in_data_units(inertia(backend, rows, centers, labels, n_threads), rows)
 
     def _labels(self, rows: Rows, centers: Array, backend: Backend, n_threads: int) -> Labels:
         labels = np.full(rows.n, -1, dtype=np.int32)

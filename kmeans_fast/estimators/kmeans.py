@@ -12,7 +12,7 @@ from sklearn.base import _fit_context
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils._param_validation import StrOptions
 
-from .._validation import check_centers, check_rng, check_weights, check_X
+from .._validation import check_centers, check_rng, check_weights, check_X, prepared
 from ..backends.protocol import Array, Backend, Labels
 from ..engine.algorithms import ALGORITHMS, choose
 from ..engine.seeding import seed
@@ -143,7 +143,7 @@ class KMeans(BaseKMeans):
             The fitted estimator.
         """
         with self._unchanged_if_interrupted():
-            X = check_X(X, self)
+            X = check_X(X, self, check_finite=False)
             self._check_against(X)
             self._set_results(*self._best_run(X, check_weights(sample_weight, X)))
         return self
@@ -181,7 +181,7 @@ class KMeans(BaseKMeans):
             init = check_centers(init, X, self.n_clusters)
         random_state = check_rng(self.random_state)
         backend, n_threads = self._backend_and_threads(X)
-        rows = backend.prepare(X, weights, copy_budget=self.copy_budget, n_threads=n_threads)
+        rows = prepared(backend, X, weights, copy_budget=self.copy_budget, n_threads=n_threads)
         runner = Runner(
             backend,
             rows,
@@ -206,9 +206,7 @@ class KMeans(BaseKMeans):
         return best, in_data_units(best.inertia, rows)
 
     def _set_results(self, run: Run, inertia: float) -> None:
-        is_used = np.zeros(self.n_clusters, dtype=bool)
-        is_used[run.labels] = True
-        n_distinct = int(np.count_nonzero(is_used))
+        n_distinct = count_distinct(run.labels, self.n_clusters)
         if n_distinct < self.n_clusters:
             warnings.warn(
                 f"Number of distinct clusters ({n_distinct}) found smaller than n_clusters ({self.n_clusters}). "
@@ -246,6 +244,17 @@ class KMeans(BaseKMeans):
         rows = backend.prepare(X, check_weights(sample_weight, X), n_threads=n_threads)
         centers = seed(self.init if init is None else init, backend, rows, k, rng, n_threads=n_threads)
         return check_centers(centers, X, k)
+
+
+def count_distinct(labels: Labels, k: int) -> int:
+    """How many of the labels 0 to k - 1 occur; looks no farther than until it has met them all."""
+    is_used = np.zeros(k, dtype=bool)
+    step = 64 * k
+    for first in range(0, len(labels), step):
+        is_used[labels[first : first + step]] = True
+        if is_used.all():
+            break
+    return int(np.count_nonzero(is_used))
 
 
 def is_same_clustering(run: Run, other: Run) -> bool:

@@ -67,8 +67,8 @@ class Runner:
                 break
         if self.say and reason:
             self.say(f"Converged at iteration {step.n_iter - 1}: {reason}")
-        labels, final = finish(shard, step)
-        return Run(step.new_centers, labels, final, step.n_iter, bool(reason), as_history(entries))
+        centers, labels, final = finish(shard, step)
+        return Run(centers, labels, final, step.n_iter, bool(reason), as_history(entries))
 
     def _spread_of(self, shard: Shard, step: Iteration) -> Spread:
         """The spread of the rows and the threshold of the tolerance, found in the first iteration of the first run."""

@@ -1,5 +1,5 @@
 # The one door to C.
-from libc.stdint cimport int32_t, int64_t
+from libc.stdint cimport int32_t, int64_t, uint16_t
 
 cdef extern from "c/kernels.h" nogil:
     ctypedef enum kf_shape:
@@ -11,14 +11,17 @@ cdef extern from "c/kernels.h" nogil:
         KF_SUM_BLOCK
         KF_LANES
         KF_ROWS_OF_CALL
+        KF_ROWS_OF_BLOCK
+        KF_BUCKETS
 
     ctypedef struct kf_rows:
         const void* x
         const double* weights
         Py_ssize_t n, d
         const void* origin
-        double scale, data_unit
-        const void* tiles
+        double scale, data_unit, fixed_scale
+        void* tiles
+        char* tile_is_made
 
     ctypedef struct kf_centers:
         const void* c
@@ -29,12 +32,40 @@ cdef extern from "c/kernels.h" nogil:
         Py_ssize_t block_rows
         double* lanes64
 
+    ctypedef struct kf_sums:
+        double* hi
+        int64_t* fixed
+        double* lo
+        Py_ssize_t stride
+        double* mass
+        double* mass_lo
+
+    ctypedef struct kf_blocks:
+        Py_ssize_t n_blocks
+        char* tiles
+        double* boxes
+        void* norms
+        int32_t* order
+        int32_t* labels
+        int32_t* label
+
+    ctypedef struct kf_box_scratch:
+        double* score
+        double* c64
+        void* packed
+        void* half_norms
+        int32_t* common
+        int32_t* kept
+        int32_t* found
+
+    ctypedef struct kf_survey:
+        double largest, smallest, sq_spread
+
     ctypedef struct kf_table:
         const char* isa
         int itemsize, tile_rows
-        double (*largest)(const void*, Py_ssize_t n) noexcept nogil
+        kf_survey (*survey)(const void*, Py_ssize_t n, const double* origin) noexcept nogil
         size_t (*tiles_bytes)(Py_ssize_t n, Py_ssize_t d) noexcept nogil
-        void (*pack_tiles)(const kf_rows*, Py_ssize_t first_tile, Py_ssize_t n_tiles, void* tiles) noexcept nogil
         kf_shape (*choose_shape)(const kf_rows*, Py_ssize_t n_rows, Py_ssize_t k) noexcept nogil
         size_t (*centers_plan)(kf_centers*, char* arena) noexcept nogil
         Py_ssize_t (*centers_parts)(const kf_centers*) noexcept nogil
@@ -42,20 +73,28 @@ cdef extern from "c/kernels.h" nogil:
         void (*bind_bound)(const kf_rows*, kf_centers*) noexcept nogil
         size_t (*scratch_plan)(const kf_rows*, const kf_centers*, int with_gaps, kf_scratch*, char* arena) noexcept nogil
         Py_ssize_t (*nearest)(const kf_rows*, const kf_centers*, Py_ssize_t first, Py_ssize_t n_rows, kf_scratch*,
-                              int32_t* labels) noexcept nogil
+                              int32_t* labels, int64_t* moved, int32_t* before) noexcept nogil
         Py_ssize_t (*two_nearest)(const kf_rows*, const kf_centers*, const int64_t* chosen, Py_ssize_t n_chosen,
                                   kf_scratch*, int32_t* labels, float* upper, float* lower) noexcept nogil
         void (*sum_by_label)(const kf_rows*, Py_ssize_t first, Py_ssize_t n_rows, Py_ssize_t first_d, Py_ssize_t n_d,
-                             const int32_t* labels, double* sums, Py_ssize_t stride, double* mass) noexcept nogil
-        void (*sum_clusters)(const kf_rows*, Py_ssize_t first_row, const int32_t* order, const Py_ssize_t* starts,
-                             Py_ssize_t first, Py_ssize_t stop, double* sums, Py_ssize_t stride,
-                             double* mass) noexcept nogil
+                             const int32_t* labels, const kf_sums*) noexcept nogil
+        void (*sum_clusters)(const kf_rows*, Py_ssize_t first_row, const int64_t* moved, const int32_t* order,
+                             const Py_ssize_t* starts, Py_ssize_t first, Py_ssize_t stop, const kf_sums*) noexcept nogil
         void (*label_sq_dists)(const kf_rows*, const kf_centers*, Py_ssize_t first, Py_ssize_t n_rows,
                                const int32_t* labels, double* tiles, double* sq_dists) noexcept nogil
+        double (*label_potential)(const kf_rows*, const kf_centers*, Py_ssize_t first, Py_ssize_t n_rows,
+                                  const int32_t* labels, double* tiles) noexcept nogil
         void (*lower_sq_dists)(const kf_rows*, const kf_centers*, Py_ssize_t first, Py_ssize_t n_rows, double* row64,
                                double* sq_dists) noexcept nogil
         void (*potentials)(const kf_rows*, const kf_centers*, Py_ssize_t first, Py_ssize_t n_rows,
                            const double* sq_dists, double* tile, double* lanes, double* potentials) noexcept nogil
+        void (*block_keys)(const kf_rows*, Py_ssize_t first, Py_ssize_t n_rows, const double* least, const double* step,
+                           const int32_t* bits, uint16_t* keys) noexcept nogil
+        size_t (*block_bytes)(Py_ssize_t d) noexcept nogil
+        void (*make_block)(const kf_rows*, kf_blocks*, Py_ssize_t block, const int32_t* labels) noexcept nogil
+        Py_ssize_t (*nearest_in_blocks)(const kf_rows*, const kf_centers*, kf_blocks*, Py_ssize_t first, Py_ssize_t stop,
+                                        const double* c64, kf_box_scratch*, int32_t* labels, int64_t* moved,
+                                        int32_t* before, double* n_scored) noexcept nogil
         void (*distances)(const kf_rows*, const kf_centers*, Py_ssize_t first, Py_ssize_t n_rows, kf_scratch*,
                           void* out) noexcept nogil
 
@@ -74,9 +113,11 @@ cdef class Rows:
     """The data, and everything derived from them once (backends/protocol.py)."""
     cdef kf_rows c
     cdef const kf_table* table
-    cdef readonly object X, weights
-    cdef readonly double weight_unit
-    cdef object _origin
+    cdef readonly object X, weights, origin
+    cdef readonly double weight_unit, largest, sq_spread
+    cdef readonly bint sums_are_exact
+    cdef double _fixed_rows     # whole numbers of fixed_scale don't overflow in so many rows
+    cdef object _scaled_origin
     cdef Arena _tiles
     cdef double _copy_budget, _n_assigned
     cdef list _spare            # memory of earlier calls, for the next one: pages cost more than what is done in them
@@ -103,7 +144,8 @@ cdef class Loan:
 
 cdef int check_slice(Rows rows, Py_ssize_t start, Py_ssize_t stop, Py_ssize_t n_given) except -1
 cdef int check_centers(Rows rows, Py_ssize_t k, Py_ssize_t d, int itemsize) except -1
-cdef int copy_if_it_pays(Rows rows, Py_ssize_t n_rows, Py_ssize_t k, int n_threads) except -1
+cdef int copy_if_it_pays(Rows rows, Py_ssize_t n_rows, Py_ssize_t k) except -1
 cdef Centers pack_centers(Rows rows, const void* c, Py_ssize_t k, kf_shape shape, int n_threads)
 cdef Scratch scratch_for(Rows rows, Centers centers, bint with_gaps, int n_threads)
+cdef Arena allocate(size_t n_bytes)
 cdef Loan borrow(Rows rows, size_t n_bytes)

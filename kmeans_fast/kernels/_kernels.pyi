@@ -4,6 +4,10 @@ class Rows:
     X: Array
     weights: Floats | None
     weight_unit: float
+    origin: Array
+    largest: float
+    sq_spread: float
+    sums_are_exact: bool
     @property
     def n(self) -> int: ...
     @property
@@ -14,16 +18,22 @@ class Rows:
     def n_copied_bytes(self) -> int: ...
     def release(self) -> None: ...
 
-def largest(X: Array, *, isa: str, n_threads: int) -> float: ...
+def survey(X: Array, origin: Array, *, isa: str, n_threads: int) -> tuple[float, float, float]: ...
 def prepare(
     X: Array,
     scaled_origin: Array,
     weights: Floats | None,
     *,
     isa: str,
+    origin: Array,
     scale: float,
     data_unit: float,
     weight_unit: float,
+    largest: float,
+    sq_spread: float,
+    sums_are_exact: bool,
+    n_digits: int,
+    last_digit: int,
     copy_budget: float,
 ) -> Rows: ...
 def isas() -> list[str]: ...

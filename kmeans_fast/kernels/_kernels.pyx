@@ -1,6 +1,8 @@
 """Instruction sets, memory, rows and centers: what every kernel module builds on."""
 
+from libc.math cimport INFINITY, ldexp
 from libc.stddef cimport size_t
+from libc.string cimport memset
 
 from ._parallel cimport run_units, threads_for
 from ._types cimport real_t
@@ -102,60 +104,61 @@ cdef const kf_isa* find_isa(str isa) except NULL:
     raise ValueError(f"isa={isa!r} is not available here; use one of {isas_available()}.")
 
 
-cdef struct largest_job:
+cdef struct survey_job:
     const kf_table* table
     const char* values
-    double* found               # of each unit
-    Py_ssize_t n
+    const double* origin        # again and again, d + BLOCK of them
+    kf_survey* found            # of each block
+    Py_ssize_t n, d
 
 
 cdef enum:
-    VALUES_OF_UNIT = 65536
+    BLOCK = KF_SUM_BLOCK
+    BLOCKS_OF_UNIT = 128
 
 
-cdef Py_ssize_t largest_unit(void* job, Py_ssize_t unit, int thread) noexcept nogil:
-    cdef largest_job* j = <largest_job*>job
-    cdef Py_ssize_t first = unit * VALUES_OF_UNIT
-    cdef const char* values = j.values + first * j.table.itemsize
-    j.found[unit] = j.table.largest(values, min(<Py_ssize_t>VALUES_OF_UNIT, j.n - first))
+cdef Py_ssize_t survey_unit(void* job, Py_ssize_t unit, int thread) noexcept nogil:
+    cdef survey_job* j = <survey_job*>job
+    cdef Py_ssize_t block, first
+    for block in range(unit * BLOCKS_OF_UNIT, (unit + 1) * BLOCKS_OF_UNIT):
+        first = block * BLOCK
+        if first >= j.n:
+            break
+        j.found[block] = j.table.survey(
+            j.values + first * j.table.itemsize, min(<Py_ssize_t>BLOCK, j.n - first), j.origin + first % j.d
+        )
     return 0
 
 
-def largest(const real_t[:, ::1] X, *, str isa, int n_threads):
-    """The largest absolute value of X (n, d), finite."""
+def survey(const real_t[:, ::1] X, const real_t[::1] origin, *, str isa, int n_threads):
+    """As in backends/conditioning.py."""
     cdef const kf_isa* tables = find_isa(isa)
-    cdef largest_job job
+    cdef survey_job job
     cdef Arena arena
-    cdef Py_ssize_t unit, n_units
-    cdef double found = 0.0
+    cdef Py_ssize_t block, n_blocks, t
+    cdef double largest = 0.0, smallest = INFINITY, doubt = 0.0, sq_spread = 0.0
+    cdef double* repeated
+    if X.shape[0] == 0 or X.shape[1] == 0 or origin.shape[0] != X.shape[1]:
+        raise ValueError(f"X has shape ({X.shape[0]}, {X.shape[1]}); it needs a row and a column.")
     job.table = &tables.f32 if sizeof(real_t) == sizeof(float) else &tables.f64
-    job.n = X.shape[0] * X.shape[1]
-    if job.n == 0:
-        return 0.0
-    job.values = <const char*>&X[0, 0]
-    n_units = (job.n + VALUES_OF_UNIT - 1) // VALUES_OF_UNIT
-    arena = allocate(n_units * sizeof(double))
-    job.found = <double*>arena.memory
+    job.n, job.d, job.values = X.shape[0] * X.shape[1], X.shape[1], <const char*>&X[0, 0]
+    n_blocks = (job.n + BLOCK - 1) // BLOCK
+    arena = allocate(n_blocks * sizeof(kf_survey) + (job.d + BLOCK) * sizeof(double))
+    job.found = <kf_survey*>arena.memory
+    repeated = <double*>(arena.memory + n_blocks * sizeof(kf_survey))
+    for t in range(job.d + BLOCK):
+        repeated[t] = origin[t % job.d]
+    job.origin = repeated
     with nogil:
-        run_units(largest_unit, &job, n_units, threads_for(<double>job.n, n_threads))
-    for unit in range(n_units):
-        found = max(found, job.found[unit])
-    return found
-
-
-cdef struct tiles_job:
-    const kf_rows* rows
-    const kf_table* table
-    char* tiles
-    Py_ssize_t tiles_of_unit, n_tiles
-
-
-cdef Py_ssize_t pack_unit(void* job, Py_ssize_t unit, int thread) noexcept nogil:
-    cdef tiles_job* j = <tiles_job*>job
-    cdef Py_ssize_t first = unit * j.tiles_of_unit
-    cdef Py_ssize_t stop = min(first + j.tiles_of_unit, j.n_tiles)
-    j.table.pack_tiles(j.rows, first, stop - first, j.tiles)
-    return 0
+        run_units(
+            survey_unit, &job, (n_blocks + BLOCKS_OF_UNIT - 1) // BLOCKS_OF_UNIT, threads_for(2.0 * job.n, n_threads)
+        )
+        for block in range(n_blocks):
+            largest = max(largest, job.found[block].largest)
+            smallest = min(smallest, job.found[block].smallest)
+            doubt += job.found[block].largest - job.found[block].largest
+            sq_spread += job.found[block].sq_spread
+    return largest + doubt, smallest, sq_spread
 
 
 cdef class Rows:
@@ -184,9 +187,14 @@ cdef class Rows:
         self._spare = []
 
 
+cdef enum:
+    DIGITS_OF_FIXED = 51        # of a whole number that fits the digits of a double beside the sign
+
+
 def prepare(
     const real_t[:, ::1] X, const real_t[::1] scaled_origin, const double[::1] weights, *,
-    str isa, double scale, double data_unit, double weight_unit, double copy_budget,
+    str isa, object origin, double scale, double data_unit, double weight_unit, double largest, double sq_spread,
+    bint sums_are_exact, int n_digits, int last_digit, double copy_budget,
 ):
     """Rows over X; the conditioning is the caller's."""
     cdef const kf_isa* found = find_isa(isa)
@@ -194,47 +202,46 @@ def prepare(
     if X.shape[0] == 0 or X.shape[1] == 0:
         raise ValueError(f"X has shape ({X.shape[0]}, {X.shape[1]}); it needs a row and a column.")
     rows.table = &found.f32 if sizeof(real_t) == sizeof(float) else &found.f64
-    rows.X, rows.weights, rows._origin, rows._spare = X.base, None, scaled_origin.base, []
+    rows.X, rows.weights, rows._scaled_origin, rows._spare = X.base, None, scaled_origin.base, []
+    rows.origin, rows.sq_spread = origin, sq_spread
     rows.c.x = &X[0, 0]
     rows.c.n, rows.c.d = X.shape[0], X.shape[1]
     rows.c.origin = &scaled_origin[0]
     rows.c.scale, rows.c.data_unit, rows.weight_unit = scale, data_unit, weight_unit
     rows.c.weights = NULL
-    rows.c.tiles = NULL
+    rows.c.tiles, rows.c.tile_is_made = NULL, NULL
     if weights is not None:
         rows.weights = weights.base
         rows.c.weights = &weights[0]
+    rows.c.fixed_scale, rows._fixed_rows = 0.0, 0.0
+    if sums_are_exact and n_digits <= DIGITS_OF_FIXED and abs(last_digit) < 1000:
+        rows.c.fixed_scale, rows._fixed_rows = ldexp(1.0, -last_digit), ldexp(1.0, 62 - n_digits)
+    rows.largest, rows.sums_are_exact = largest, sums_are_exact
     rows._copy_budget, rows._n_assigned = copy_budget, 0.0
     return rows
 
 
 cdef enum:
-    PASSES_BEFORE_COPY = 16     # a copy costs as much as packing saves in about so many passes over the rows
+    PASSES_BEFORE_COPY = 1      # a fit of one pass needs none
     CENTERS_OF_COPY = 32        # with more, or with
     FEATURES_OF_COPY = 64       # more features, packing is little beside the scores
 
 
-cdef int copy_if_it_pays(Rows rows, Py_ssize_t n_rows, Py_ssize_t k, int n_threads) except -1:
-    """Make the working copy, if the budget allows it, once the rows have been packed on the fly for many passes."""
+cdef int copy_if_it_pays(Rows rows, Py_ssize_t n_rows, Py_ssize_t k) except -1:
+    """Make room for the working copy, if the budget allows it, once the rows have been packed on the fly."""
     cdef size_t n_bytes = rows.table.tiles_bytes(rows.c.n, rows.c.d)
-    cdef tiles_job job
+    cdef Py_ssize_t n_tiles = (rows.c.n + rows.table.tile_rows - 1) // rows.table.tile_rows
     rows._n_assigned += n_rows
     if (
         rows.c.tiles != NULL or k > CENTERS_OF_COPY or rows.c.d > FEATURES_OF_COPY
         or rows._n_assigned <= PASSES_BEFORE_COPY * <double>rows.c.n
-        or <double>n_bytes > rows._copy_budget * <double>rows.c.n * rows.c.d * rows.table.itemsize
+        or <double>(n_bytes + n_tiles) > rows._copy_budget * <double>rows.c.n * rows.c.d * rows.table.itemsize
     ):
         return 0
-    rows._tiles = allocate(n_bytes)
-    job.rows, job.table, job.tiles = &rows.c, rows.table, rows._tiles.memory
-    job.n_tiles = (rows.c.n + rows.table.tile_rows - 1) // rows.table.tile_rows
-    job.tiles_of_unit = 64
-    with nogil:
-        run_units(
-            pack_unit, &job, (job.n_tiles + job.tiles_of_unit - 1) // job.tiles_of_unit,
-            threads_for(<double>rows.c.n * rows.c.d, n_threads),
-        )
+    rows._tiles = allocate(n_bytes + n_tiles)
     rows.c.tiles = rows._tiles.memory
+    rows.c.tile_is_made = rows._tiles.memory + n_bytes
+    memset(rows.c.tile_is_made, 0, n_tiles)
     return 1
 
 

@@ -31,7 +31,7 @@ cdef Py_ssize_t potentials_unit(void* job, Py_ssize_t unit, int thread) noexcept
     cdef Py_ssize_t first = unit * KF_SUM_BLOCK, n_rows = min(<Py_ssize_t>KF_SUM_BLOCK, j.rows.n - first)
     cdef double* tile = j.scratch + thread * j.scratch_length
     j.table.potentials(
-        j.rows, j.centers, first, n_rows, j.sq_dists + first, tile, tile + j.centers.padded_d * KF_LANES,
+        j.rows, j.centers, first, n_rows, NULL if j.sq_dists == NULL else j.sq_dists + first, tile, tile + j.centers.padded_d * KF_LANES,
         j.potentials + unit * j.centers.k,
     )
     return 0
@@ -59,13 +59,14 @@ def candidate_potentials(
     cdef Centers packed
     cdef Loan scratch, of_blocks
     cdef Py_ssize_t m = candidates.shape[0], block, j
-    check_slice(rows, 0, rows.c.n, sq_dists.shape[0])
+    if sq_dists is not None:
+        check_slice(rows, 0, rows.c.n, sq_dists.shape[0])
     check_centers(rows, m, candidates.shape[1], sizeof(real_t))
     if potentials.shape[0] != m:
         raise ValueError(f"potentials has {potentials.shape[0]} entries for {m} candidates.")
     n_threads = threads_for(<double>rows.c.n * rows.c.d * m, n_threads)
     packed = pack_centers(rows, &candidates[0, 0], m, KF_DECIDE_ONLY, n_threads)
-    scratch = begin_seeding(&job, rows, packed, <double*>&sq_dists[0], n_threads)
+    scratch = begin_seeding(&job, rows, packed, NULL if sq_dists is None else <double*>&sq_dists[0], n_threads)
     of_blocks = borrow(rows, n_blocks(rows) * m * sizeof(double))
     job.potentials = <double*>of_blocks.memory
     with nogil:

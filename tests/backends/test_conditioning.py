@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from kmeans_fast.backends.conditioning import condition, power_of_two_below
+from kmeans_fast.backends import get_backend
+from kmeans_fast.backends.conditioning import condition, middle, power_of_two_below, survey
+from kmeans_fast.backends.protocol import NotFiniteError
 
 
 @pytest.mark.parametrize(
@@ -40,3 +42,34 @@ def test_weights_are_scaled_exactly(largest: float) -> None:
     conditioning = condition(np.zeros((3, 1)), weights)
     assert 0.5 <= conditioning.weights.max() < 1
     assert (conditioning.weights * conditioning.weight_unit == weights).all()
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_values_that_are_not_finite_are_named(bad: float, dtype: type) -> None:
+    for place in (0, 5, 5999):
+        X = np.ones((2000, 3), dtype=dtype)
+        X.ravel()[place] = bad
+        for backend in (get_backend("identity"), get_backend("compiled")):
+            with pytest.raises(NotFiniteError, match="NaN or infinity"):
+                backend.prepare(X)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_survey_knows_largest_smallest_and_spread(dtype: type) -> None:
+    X = np.random.default_rng(0).standard_normal((1234, 7)).astype(dtype)
+    X[3, 3], X[4, 4], X[5, 5] = 0.0, 1e-12, -77.0
+    origin = middle(X)
+    found = survey(X, origin)
+    assert (found.largest, found.smallest) == (77.0, float(dtype(1e-12)))
+    assert found.sq_spread == pytest.approx(((X.astype(np.longdouble) - origin) ** 2).sum(), rel=1e-13)
+
+
+def test_all_digits_are_held_where_the_range_is_small() -> None:
+    X = np.random.default_rng(0).standard_normal((1000, 2)).astype(np.float32)
+    assert condition(X).sums_are_exact and not condition(X, np.ones(1000)).sums_are_exact
+    X[0, 0] = 1e-12
+    assert condition(X).sums_are_exact and not condition(X.astype(np.float64)).sums_are_exact
+    X[0, 0] = 1e-30
+    assert not condition(X).sums_are_exact
+    assert condition(np.zeros((5, 1))).sums_are_exact

@@ -43,7 +43,8 @@ def test_finish_labels_for_the_final_centers(name: str) -> None:
     shard = shard_of(name, X, 5)
     (last,) = iterate(shard, X[:5].copy(), 1)
     before = shard.labels.copy()
-    labels, inertia = finish(shard, last)
+    centers, labels, inertia = finish(shard, last)
+    np.testing.assert_array_equal(centers, last.new_centers)
     assert (labels != before).any(), "the first iteration was already final"
     sq_dists = ((X[:, None] - last.new_centers) ** 2).sum(axis=2)
     np.testing.assert_array_equal(labels, sq_dists.argmin(axis=1))

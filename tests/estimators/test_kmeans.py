@@ -323,7 +323,7 @@ def test_an_interrupted_fit_leaves_the_estimator_as_it_was(
     error: type[BaseException], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     backend, calls = get_backend("identity"), []
-    original = backend.nearest_and_sum
+    original = backend.nearest
 
     def interrupt(*args: Any, **kwargs: Any) -> int:
         calls.append(1)
@@ -333,7 +333,7 @@ def test_an_interrupted_fit_leaves_the_estimator_as_it_was(
 
     model = KMeans(3, random_state=0, backend="identity").fit(NOISE)
     before = dict(model.__dict__)
-    monkeypatch.setattr(backend, "nearest_and_sum", interrupt)
+    monkeypatch.setattr(backend, "nearest", interrupt)
     with pytest.raises(error):
         model.fit(NOISE[:, :2])
     assert model.__dict__ == before and len(calls) == 3

@@ -9,7 +9,9 @@ from typing import Protocol
 import numpy.typing as npt
 
 from ...backends.protocol import Array, Backend, Floats, Labels, Rows
+from ..moving_sums import MovingSums
 from ..partials import Partials
+from .boxes import MOST_FEATURES, Boxes
 from .lloyd import Lloyd
 
 
@@ -19,6 +21,13 @@ class Algorithm(Protocol):
 
         ``shifts`` (k,) says how far each center moved since the last step, rounded up; None: forget all bounds.
         """
+
+    def assign(self, centers: Array) -> None:
+        """Labels alone, for centers (k, d) that no step will follow."""
+
+    @property
+    def totals(self) -> MovingSums:
+        """Sums and mass of the labels as they are."""
 
 
 @dataclass(frozen=True)
@@ -30,10 +39,13 @@ class Entry:
 
 
 ALGORITHMS: dict[str, Entry] = {
-    "lloyd": Entry(Lloyd, ("nearest", "nearest_and_sum", "sum_by_label")),
+    "lloyd": Entry(Lloyd, ("nearest", "nearest_and_sum", "sum_by_label", "move")),
+    "boxes": Entry(Boxes, ("nearest", "nearest_and_sum", "sum_by_label", "move", "make_blocks", "nearest_in_blocks")),
 }
 
 
 def choose(n: int, d: int, k: int, dtype: npt.DTypeLike) -> str:
     """The name of the algorithm for n rows of d features and k centers; by size alone, never by a clock."""
+    if d <= MOST_FEATURES and k >= 8 and n >= 16 * k and n >= 4096:
+        return "boxes"
     return "lloyd"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ...backends.protocol import Array, Backend, Floats, Indices, Labels, Rows, group_borders
+from ..moving_sums import MovingSums
 from ..partials import Partials
 from ..slices import WORK, group_runs, row_slices
 
@@ -13,8 +14,37 @@ class Lloyd:
         self.rows = rows
         self.labels = labels
         self.n_threads = n_threads
+        self.totals = MovingSums(backend, rows, labels, n_threads)
 
     def step(self, centers: Array, shifts: Floats | None) -> Partials:
+        if shifts is None or not self.totals.are_near:
+            return self.totals.begin(self._nearest_and_sum(centers))
+        moved, before = self.totals.room()
+        n_changed = 0
+        for start, stop in row_slices(0, self.rows.n, centers.size):
+            n_new = self.backend.nearest(
+                self.rows,
+                start,
+                stop,
+                centers,
+                self.labels[start:stop],
+                moved[start:stop],
+                before[start:stop],
+                n_threads=self.n_threads,
+            )
+            if n_changed < start:
+                moved[n_changed : n_changed + n_new] = moved[start : start + n_new]
+                before[n_changed : n_changed + n_new] = before[start : start + n_new]
+            n_changed += n_new
+        return self.totals.follow(n_changed)
+
+    def assign(self, centers: Array) -> None:
+        for start, stop in row_slices(0, self.rows.n, centers.size):
+            self.backend.nearest(
+                self.rows, start, stop, centers, self.labels[start:stop], n_threads=self.n_threads
+            )
+
+    def _nearest_and_sum(self, centers: Array) -> Partials:
         totals = Partials.zeros(*centers.shape)
         for run in group_runs(group_borders(self.rows.n, len(centers)), centers.size):
             if int(run[-1] - run[0]) * centers.size > 2 * WORK:
@@ -25,8 +55,8 @@ class Lloyd:
                     run,
                     centers,
                     self.labels[run[0] : run[-1]],
-                    totals.sums,
-                    totals.mass,
+                    totals.sum_pairs,
+                    totals.mass_pairs,
                     n_threads=self.n_threads,
                 )
         return totals
@@ -38,4 +68,6 @@ class Lloyd:
                 self.rows, start, stop, centers, self.labels[start:stop], n_threads=self.n_threads
             )
         labels = self.labels[group[0] : group[1]]
-        self.backend.sum_by_label(self.rows, group, labels, totals.sums, totals.mass, n_threads=self.n_threads)
+        self.backend.sum_by_label(
+            self.rows, group, labels, totals.sum_pairs, totals.mass_pairs, n_threads=self.n_threads
+        )

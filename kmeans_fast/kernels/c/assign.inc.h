@@ -1,20 +1,26 @@
 /* The assignment of a block of rows: score, certify, and settle what the scores leave open. */
 
-/* The tile of the n rows chosen: the working copy where there is one, else packed to *tile. */
+/* The tile of the n rows chosen: of the working copy where there is one (a tile gets there when it is first needed),
+   else packed to *tile. */
 static const REAL *FN(tile_of_rows)(const kf_rows *rows, const ptrdiff_t *chosen, int n, REAL *tile, REAL *norms)
 {
     ptrdiff_t d = rows->d, row_of_first = chosen[0];
     int is_run = chosen[n - 1] - row_of_first == n - 1;
     const REAL *row[TILE_ROWS];
-    if (rows->tiles != NULL && is_run && row_of_first % TILE_ROWS == 0) {
-        const REAL *copy = (const REAL *)rows->tiles + row_of_first * (d + 1);
-        memcpy(norms, copy + d * TILE_ROWS, TILE_ROWS * sizeof(REAL));
-        return copy;
+    int is_whole = is_run && row_of_first % TILE_ROWS == 0 && n == MIN_OF(TILE_ROWS, rows->n - row_of_first);
+    REAL *copy = rows->tiles != NULL && is_whole ? (REAL *)rows->tiles + row_of_first * (d + 1) : NULL;
+    if (copy == NULL || !rows->tile_is_made[row_of_first / TILE_ROWS]) {
+        for (int i = 0; i < n; i++)
+            row[i] = (const REAL *)rows->x + chosen[i] * d;
+        if (copy == NULL) {
+            FN(pack_tile)(rows, row, n, tile, norms);
+            return tile;
+        }
+        FN(pack_tile)(rows, row, n, copy, copy + d * TILE_ROWS);
+        rows->tile_is_made[row_of_first / TILE_ROWS] = 1;
     }
-    for (int i = 0; i < n; i++)
-        row[i] = (const REAL *)rows->x + chosen[i] * d;
-    FN(pack_tile)(rows, row, n, tile, norms);
-    return tile;
+    memcpy(norms, copy + d * TILE_ROWS, TILE_ROWS * sizeof(REAL));
+    return copy;
 }
 
 /* Some tiles meet all groups of centers; where the centers are too many for the cache, group by group. */
@@ -161,18 +167,29 @@ static void FN(settle)(const kf_rows *rows, const kf_centers *centers, ptrdiff_t
     FN(decide_rows)(rows, centers, s->doubtful, n_doubtful, s);
 }
 
+/* Rows whose label changed go to moved, their old labels to before, in order; both may be NULL, or have room for all. */
 static ptrdiff_t FN(nearest)(const kf_rows *rows, const kf_centers *centers, ptrdiff_t first, ptrdiff_t n_rows, kf_scratch *s,
-                             int32_t *labels)
+                             int32_t *labels, int64_t *moved, int32_t *before)
 {
-    int n_changed = 0;
+    ptrdiff_t n_changed = 0;
     for (ptrdiff_t i = 0; i < n_rows; i++)
         s->chosen[i] = first + i;
     FN(settle)(rows, centers, n_rows, s);
+    if (moved != NULL) {
+        for (ptrdiff_t i = 0; i < n_rows; i++)
+            if (labels[i] != s->found[i]) {
+                moved[n_changed] = first + i;
+                before[n_changed++] = labels[i];
+                labels[i] = s->found[i];
+            }
+        return n_changed;
+    }
+    int n_other = 0;
     for (ptrdiff_t i = 0; i < n_rows; i++) {
-        n_changed += labels[i] != s->found[i];
+        n_other += labels[i] != s->found[i];
         labels[i] = s->found[i];
     }
-    return n_changed;
+    return n_other;
 }
 
 static float FN(float_down)(double value)

@@ -6,6 +6,8 @@
  */
 #include "kernels.h"
 
+#define LANES_OF_DOUBLE (VEC_BYTES / 8)
+
 #define SUFFIX f64
 #define REAL double
 #define INT_OF_REAL int64_t
@@ -55,13 +57,14 @@
 #define TABLE(suffix, type)                                                                                            \
     {                                                                                                                  \
         .isa = ISA_NAME, .itemsize = sizeof(type), .tile_rows = POINTS_OF_TILE_##suffix,                                    \
-        .largest = largest_##suffix, .tiles_bytes = tiles_bytes_##suffix, .pack_tiles = pack_tiles_##suffix,                                        \
+        .survey = survey_##suffix, .tiles_bytes = tiles_bytes_##suffix,                                        \
         .choose_shape = choose_shape_##suffix, .centers_plan = centers_plan_##suffix,                                  \
         .centers_parts = centers_parts_##suffix, .pack_part = pack_part_##suffix, .bind_bound = bind_bound_##suffix,   \
         .scratch_plan = scratch_plan_##suffix, .nearest = nearest_##suffix, .two_nearest = two_nearest_##suffix,       \
         .sum_by_label = sum_by_label_##suffix, .sum_clusters = sum_clusters_##suffix, .label_sq_dists = label_sq_dists_##suffix,   \
-        .lower_sq_dists = lower_sq_dists_##suffix, .potentials = potentials_##suffix,                                  \
-        .distances = distances_##suffix,                                                                               \
+        .label_potential = label_potential_##suffix, .lower_sq_dists = lower_sq_dists_##suffix, .potentials = potentials_##suffix,                                  \
+        .block_keys = block_keys_##suffix, .block_bytes = block_bytes_##suffix, .make_block = make_block_##suffix,    \
+        .nearest_in_blocks = nearest_in_blocks_##suffix, .distances = distances_##suffix,                                                                               \
     }
 
 static const kf_isa THIS_ISA = {ISA_NAME, TABLE(f32, float), TABLE(f64, double)};

@@ -37,7 +37,7 @@ ALWAYS_INLINE double direct(const double *RESTRICT x, const double *RESTRICT c, 
 /* Few features need no lanes: the same sums without the zeros. */
 ALWAYS_INLINE double direct_small(const double *x, const double *c, ptrdiff_t d)
 {
-    double p[4];
+    double p[KF_LANES / 2] = {0};
     for (ptrdiff_t t = 0; t < d; t++) {
         double difference = x[t] - c[t];
         p[t] = difference * difference;

@@ -14,6 +14,8 @@ enum {
     KF_SUM_BLOCK = 512,      /* rows; as SUM_BLOCK there */
     KF_LANES = 8,            /* strided partial sums of the decider; as LANES in backends/decider.py */
     KF_ROWS_OF_CALL = 512,   /* rows that nearest and two_nearest take at most */
+    KF_ROWS_OF_BLOCK = 128,  /* rows that share a bounding box: fewer cost more boxes, more drop fewer centers */
+    KF_BUCKETS = 1024,       /* of a table that tells where a feature's value lies along the curve of blocks */
     KF_CHAIN = 128,          /* features whose products are added in one chain before it joins the score */
     KF_CACHE_LINE = 64
 };
@@ -28,7 +30,9 @@ typedef struct {
     const void *origin;    /* d, already scaled */
     double scale;          /* power of two; scores use x * scale - origin */
     double data_unit;      /* power of two; sums and squared distances use x / data_unit */
-    const void *tiles;     /* working copy in the layout of lanes = points, or NULL */
+    double fixed_scale;    /* power of two; all x * fixed_scale are whole numbers of at most 51 digits; 0: they are not */
+    void *tiles;           /* working copy in the layout of lanes = points, or NULL */
+    char *tile_is_made;    /* of each tile: whether it is in the copy yet */
 } kf_rows;
 
 /* Scores certify a row if second - best, less its rounding, exceeds a[0] + r a[1] + r^2 a[2], r = ||row||. */
@@ -69,13 +73,50 @@ typedef struct {
     ptrdiff_t *doubtful;    /* places in chosen of the rows that the filter can't certify; one spare */
 } kf_scratch;
 
+/* Sums of clusters, cluster j's from j * stride on: as pairs hi + lo or, where lo is NULL, as whole numbers of
+   1 / fixed_scale. */
+typedef struct {
+    union {
+        double *hi;
+        int64_t *fixed;
+    };
+    double *lo;
+    ptrdiff_t stride;
+    double *mass, *mass_lo;
+} kf_sums;
+
+/* Rows of few features, sorted so that neighbours are close (boxes.inc.h). */
+typedef struct {
+    ptrdiff_t n_blocks;
+    char *tiles;     /* of each block, its rows in the layout of lanes = points */
+    double *boxes;   /* n_blocks x 2 x d: least and largest values */
+    void *norms;     /* n_blocks of REAL: the largest norm of a block */
+    int32_t *order;  /* n: the row at each place */
+    int32_t *labels; /* n: by place */
+    int32_t *label;  /* n_blocks: of all rows of a block, or -1 */
+} kf_blocks;
+
+typedef struct {
+    double *score;         /* k */
+    double *c64;           /* d x k */
+    void *packed;          /* k x d of REAL */
+    void *half_norms;      /* k of REAL */
+    int32_t *common, *kept; /* k */
+    int32_t *found;        /* ROWS_OF_BLOCK */
+} kf_box_scratch;
+
+/* What a look at a block of values gives; largest is inf or NaN if not all of them are finite. */
+typedef struct {
+    double largest, smallest; /* of the absolute values that are not 0; 0 and inf if there are none */
+    double sq_spread;         /* sum of squared distances to the origin */
+} kf_survey;
+
 typedef struct {
     const char *isa;
     int itemsize;
     int tile_rows;
-    double (*largest)(const void *values, ptrdiff_t n); /* of the absolute values; 0 for none */
+    kf_survey (*survey)(const void *values, ptrdiff_t n, const double *origin);
     size_t (*tiles_bytes)(ptrdiff_t n, ptrdiff_t d);
-    void (*pack_tiles)(const kf_rows *rows, ptrdiff_t first_tile, ptrdiff_t n_tiles, void *tiles);
     kf_shape (*choose_shape)(const kf_rows *rows, ptrdiff_t n_rows, ptrdiff_t k);
     size_t (*centers_plan)(kf_centers *centers, char *arena);
     ptrdiff_t (*centers_parts)(const kf_centers *centers);
@@ -83,19 +124,28 @@ typedef struct {
     void (*bind_bound)(const kf_rows *rows, kf_centers *centers);
     size_t (*scratch_plan)(const kf_rows *rows, const kf_centers *centers, int with_gaps, kf_scratch *scratch, char *arena);
     ptrdiff_t (*nearest)(const kf_rows *rows, const kf_centers *centers, ptrdiff_t first, ptrdiff_t n_rows,
-                         kf_scratch *scratch, int32_t *labels);
+                         kf_scratch *scratch, int32_t *labels, int64_t *moved, int32_t *before);
     ptrdiff_t (*two_nearest)(const kf_rows *rows, const kf_centers *centers, const int64_t *chosen, ptrdiff_t n_chosen,
                              kf_scratch *scratch, int32_t *labels, float *upper, float *lower);
     void (*sum_by_label)(const kf_rows *rows, ptrdiff_t first, ptrdiff_t n_rows, ptrdiff_t first_d, ptrdiff_t n_d,
-                         const int32_t *labels, double *sums, ptrdiff_t stride, double *mass);
-    void (*sum_clusters)(const kf_rows *rows, ptrdiff_t first_row, const int32_t *order, const ptrdiff_t *starts,
-                         ptrdiff_t first, ptrdiff_t stop, double *sums, ptrdiff_t stride, double *mass);
+                         const int32_t *labels, const kf_sums *sums);
+    void (*sum_clusters)(const kf_rows *rows, ptrdiff_t first_row, const int64_t *moved, const int32_t *order,
+                         const ptrdiff_t *starts, ptrdiff_t first, ptrdiff_t stop, const kf_sums *sums);
     void (*label_sq_dists)(const kf_rows *rows, const kf_centers *centers, ptrdiff_t first, ptrdiff_t n_rows,
                            const int32_t *labels, double *tiles, double *sq_dists);
+    double (*label_potential)(const kf_rows *rows, const kf_centers *centers, ptrdiff_t first, ptrdiff_t n_rows,
+                              const int32_t *labels, double *tiles);
     void (*lower_sq_dists)(const kf_rows *rows, const kf_centers *centers, ptrdiff_t first, ptrdiff_t n_rows,
                            double *tile, double *sq_dists);
     void (*potentials)(const kf_rows *rows, const kf_centers *centers, ptrdiff_t first, ptrdiff_t n_rows,
                        const double *sq_dists, double *tile, double *lanes, double *potentials);
+    void (*block_keys)(const kf_rows *rows, ptrdiff_t first, ptrdiff_t n_rows, const double *least, const double *step,
+                       const int32_t *bits, uint16_t *keys);
+    size_t (*block_bytes)(ptrdiff_t d);
+    void (*make_block)(const kf_rows *rows, kf_blocks *blocks, ptrdiff_t block, const int32_t *labels);
+    ptrdiff_t (*nearest_in_blocks)(const kf_rows *rows, const kf_centers *centers, kf_blocks *blocks, ptrdiff_t first,
+                                   ptrdiff_t stop, const double *c64, kf_box_scratch *scratch, int32_t *labels,
+                                   int64_t *moved, int32_t *before, double *n_scored);
     void (*distances)(const kf_rows *rows, const kf_centers *centers, ptrdiff_t first, ptrdiff_t n_rows,
                       kf_scratch *scratch, void *out);
 } kf_table;

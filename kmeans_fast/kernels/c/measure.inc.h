@@ -1,22 +1,56 @@
 /* What is measured of rows: their largest value; squared distances by direct differences, to the row's own center, to a
    new seed, to candidate seeds. */
 
-static double FN(largest)(const void *values, ptrdiff_t n)
+/* At most SUM_BLOCK values and, beside each, its feature of the origin. x - x is 0 for what is finite, else NaN. The
+   squares are added as strided_sum() in backends/protocol.py does. */
+static kf_survey FN(survey)(const void *values, ptrdiff_t n, const double *origin)
 {
     const REAL *x = (const REAL *)values;
-    V most = FN(set)(0);
-    REAL lanes[L], found = 0;
-    ptrdiff_t i = 0;
+    V most = FN(set)(0), least = FN(set)(INFINITY), none = FN(set)(0);
+    vec_f64 sums[DIRECT_ACCUMULATORS];
+    REAL lanes[L], largest = 0, smallest = INFINITY, doubt = 0;
+    double squares[KF_LANES];
+    ptrdiff_t i = 0, whole = n / KF_LANES * KF_LANES;
     for (; i + L <= n; i += L) {
-        V a = FN(load)(x + i);
-        most = FN(max)(most, FN(max)(a, -a));
+        V a = FN(load)(x + i), magnitude = FN(max)(a, -a);
+        none += a - a;
+        most = FN(max)(most, magnitude);
+        least = FN(min)(least, FN(pick)(FN(set)(0), magnitude, magnitude, FN(set)(INFINITY)));
     }
     FN(store)(lanes, most);
     for (int lane = 0; lane < L; lane++)
-        found = MAX_OF(found, lanes[lane]);
-    for (; i < n; i++)
-        found = MAX_OF(found, x[i] < 0 ? -x[i] : x[i]);
-    return (double)found;
+        largest = MAX_OF(largest, lanes[lane]);
+    FN(store)(lanes, least);
+    for (int lane = 0; lane < L; lane++)
+        smallest = MIN_OF(smallest, lanes[lane]);
+    FN(store)(lanes, none);
+    for (int lane = 0; lane < L; lane++)
+        doubt += lanes[lane];
+    for (; i < n; i++) {
+        REAL magnitude = x[i] < 0 ? -x[i] : x[i];
+        doubt += x[i] - x[i];
+        largest = MAX_OF(largest, magnitude);
+        smallest = magnitude > 0 ? MIN_OF(smallest, magnitude) : smallest;
+    }
+    for (int a = 0; a < DIRECT_ACCUMULATORS; a++)
+        sums[a] = set_f64(0.0);
+    for (i = 0; i < whole; i += KF_LANES) {
+        UNROLL
+        for (int a = 0; a < DIRECT_ACCUMULATORS; a++) {
+            vec_f64 difference = FN(load_doubles)(x + i + a * N_LANES_f64) - load_f64(origin + i + a * N_LANES_f64);
+            vec_f64 square = difference * difference;
+            ROUNDED(square);
+            sums[a] += square;
+        }
+    }
+    for (int a = 0; a < DIRECT_ACCUMULATORS; a++)
+        store_f64(squares + a * N_LANES_f64, sums[a]);
+    for (; i < n; i++) {
+        double difference = (double)x[i] - origin[i], square = difference * difference;
+        ROUNDED(square);
+        squares[i - whole] += square;
+    }
+    return (kf_survey){(double)(largest + doubt), (double)smallest, join_lanes(squares)};
 }
 
 /* LANES rows of d values as doubles divided by a unit: tile[t][i], with zeros from d to padded_d and for rows past n_rows. */
@@ -118,24 +152,114 @@ ALWAYS_INLINE void FN(sq_dists_of_lanes)(const kf_rows *rows, const kf_centers *
             sq_dists[i] = FN(sq_dist_anew)(rows, centers, first + i, j);
 }
 
-/* To the row's own center. tiles is scratch memory of 2 x padded_d x LANES. */
+/* direct() of LANES rows, each with its own center, the partial sums of a row in one vector (or a few): no row need be
+   transposed, only the sums. */
+ALWAYS_INLINE void FN(direct_rows)(const REAL *const *row, const double *const *center, ptrdiff_t d, double inverse_unit,
+                                   double *sq_dists)
+{
+    vec_f64 units = set_f64(inverse_unit);
+    double sums[KF_LANES][KF_LANES] ALIGNED64;
+    for (int i = 0; i < KF_LANES; i++) {
+        vec_f64 p[DIRECT_ACCUMULATORS];
+        ptrdiff_t t = 0;
+        UNROLL
+        for (int a = 0; a < DIRECT_ACCUMULATORS; a++)
+            p[a] = set_f64(0.0);
+        for (; t + KF_LANES <= d; t += KF_LANES) {
+            UNROLL
+            for (int a = 0; a < DIRECT_ACCUMULATORS; a++) {
+                vec_f64 x = FN(load_doubles)(row[i] + t + a * N_LANES_f64) * units;
+                ROUNDED(x);
+                vec_f64 difference = x - load_f64(center[i] + t + a * N_LANES_f64), square = difference * difference;
+                ROUNDED(square);
+                p[a] += square;
+            }
+        }
+        UNROLL
+        for (int a = 0; a < DIRECT_ACCUMULATORS; a++)
+            store_f64(sums[i] + a * N_LANES_f64, p[a]);
+        for (int lane = 0; t < d; t++, lane++) {
+            double x = (double)row[i][t] * inverse_unit;
+            ROUNDED(x);
+            double difference = x - center[i][t], square = difference * difference;
+            ROUNDED(square);
+            sums[i][lane] += square;
+        }
+    }
+#if HAS_TRANSPOSE && LANES_OF_DOUBLE == 8
+    vec_f64 p[KF_LANES];
+    UNROLL
+    for (int i = 0; i < KF_LANES; i++)
+        p[i] = load_f64(sums[i]);
+    transpose_f64(p);
+    store_f64(sq_dists, ((p[0] + p[4]) + (p[2] + p[6])) + ((p[1] + p[5]) + (p[3] + p[7])));
+#else
+    for (int i = 0; i < KF_LANES; i++)
+        sq_dists[i] = join_lanes(sums[i]);
+#endif
+}
+
+/* Squared distances of up to LANES rows to their own centers. tiles is scratch memory of 2 x padded_d x LANES. */
+ALWAYS_INLINE void FN(own_sq_dists)(const kf_rows *rows, const kf_centers *centers, ptrdiff_t first, int n_rows,
+                                    const int32_t *labels, double *tiles, double *sq_dists)
+{
+    ptrdiff_t padded_d = centers->padded_d, d = rows->d;
+    const double *center[KF_LANES];
+    for (int i = 0; i < n_rows; i++)
+        center[i] = centers->direct + labels[i] * padded_d;
+    if (n_rows == KF_LANES && d <= KF_LANES / 2) {
+        const REAL *x = (const REAL *)rows->x + first * d;
+        double inverse_unit = 1.0 / rows->data_unit;
+        for (int i = 0; i < KF_LANES; i++) {
+            double row[KF_LANES / 2];
+            for (ptrdiff_t t = 0; t < d; t++) {
+                row[t] = (double)x[i * d + t] * inverse_unit;
+                ROUNDED(row[t]);
+            }
+            sq_dists[i] = direct_small(row, center[i], d);
+        }
+    } else if (n_rows == KF_LANES && d >= KF_LANES) {
+        const REAL *row[KF_LANES];
+        for (int i = 0; i < KF_LANES; i++)
+            row[i] = (const REAL *)rows->x + (first + i) * d;
+        FN(direct_rows)(row, center, d, 1.0 / rows->data_unit, sq_dists);
+    } else {
+        FN(pack_rows)(rows, first, n_rows, padded_d, tiles);
+        pack_lanes_f64(center, n_rows, padded_d, padded_d, 1.0, tiles + padded_d * KF_LANES);
+        FN(direct_lanes)(tiles, tiles + padded_d * KF_LANES, KF_LANES, d, padded_d, sq_dists);
+    }
+    for (int i = 0; i < n_rows; i++)
+        if (!is_safe(sq_dists[i]))
+            sq_dists[i] = FN(sq_dist_anew)(rows, centers, first + i, labels[i]);
+}
+
 static void FN(label_sq_dists)(const kf_rows *rows, const kf_centers *centers, ptrdiff_t first, ptrdiff_t n_rows,
                                const int32_t *labels, double *tiles, double *sq_dists)
 {
-    ptrdiff_t padded_d = centers->padded_d;
-    double *of_rows = tiles, *of_centers = tiles + padded_d * KF_LANES;
     for (ptrdiff_t done = 0; done < n_rows; done += KF_LANES) {
-        int n_here = (int)MIN_OF(KF_LANES, n_rows - done);
-        const double *center[KF_LANES];
         double found[KF_LANES];
-        for (int i = 0; i < n_here; i++)
-            center[i] = centers->direct + labels[done + i] * padded_d;
-        FN(pack_rows)(rows, first + done, n_here, padded_d, of_rows);
-        pack_lanes_f64(center, n_here, padded_d, padded_d, 1.0, of_centers);
-        FN(direct_lanes)(of_rows, of_centers, KF_LANES, rows->d, padded_d, found);
-        for (int i = 0; i < n_here; i++)
-            sq_dists[done + i] = is_safe(found[i]) ? found[i] : FN(sq_dist_anew)(rows, centers, first + done + i, labels[done + i]);
+        int n_here = (int)MIN_OF(KF_LANES, n_rows - done);
+        FN(own_sq_dists)(rows, centers, first + done, n_here, labels + done, tiles, found);
+        memcpy(sq_dists + done, found, (size_t)n_here * sizeof(double));
     }
+}
+
+/* Weighted sum of the squared distances of at most SUM_BLOCK rows to their own centers, as in ordered_sum(). */
+static double FN(label_potential)(const kf_rows *rows, const kf_centers *centers, ptrdiff_t first, ptrdiff_t n_rows,
+                                  const int32_t *labels, double *tiles)
+{
+    double lanes[KF_LANES] = {0};
+    for (ptrdiff_t done = 0; done < n_rows; done += KF_LANES) {
+        double found[KF_LANES];
+        int n_here = (int)MIN_OF(KF_LANES, n_rows - done);
+        FN(own_sq_dists)(rows, centers, first + done, n_here, labels + done, tiles, found);
+        for (int i = 0; i < n_here; i++) {
+            double term = found[i] * (rows->weights == NULL ? 1.0 : rows->weights[first + done + i]);
+            ROUNDED(term);
+            lanes[i] += term;
+        }
+    }
+    return join_lanes(lanes);
 }
 
 /* Lower sq_dists to those to the one center. tile is scratch memory of padded_d x LANES. */
@@ -167,7 +291,8 @@ static void FN(potentials)(const kf_rows *rows, const kf_centers *centers, ptrdi
             double found[KF_LANES];
             FN(sq_dists_of_lanes)(rows, centers, j, first + done, n_here, tile, found);
             for (int i = 0; i < n_here; i++) {
-                double term = MIN_OF(found[i], sq_dists[done + i]) * (weights == NULL ? 1.0 : weights[i]);
+                double least = sq_dists == NULL ? found[i] : MIN_OF(found[i], sq_dists[done + i]);
+                double term = least * (weights == NULL ? 1.0 : weights[i]);
                 ROUNDED(term);
                 lanes[j * KF_LANES + i] += term;
             }

@@ -83,20 +83,6 @@ static size_t FN(tiles_bytes)(ptrdiff_t n, ptrdiff_t d)
     return (size_t)((n + TILE_ROWS - 1) / TILE_ROWS) * (size_t)(d + 1) * TILE_ROWS * sizeof(REAL);
 }
 
-static void FN(pack_tiles)(const kf_rows *rows, ptrdiff_t first_tile, ptrdiff_t n_tiles, void *tiles)
-{
-    ptrdiff_t d = rows->d;
-    for (ptrdiff_t tile = first_tile; tile < first_tile + n_tiles; tile++) {
-        const REAL *row[TILE_ROWS];
-        ptrdiff_t first = tile * TILE_ROWS;
-        int n_rows = (int)MIN_OF(TILE_ROWS, rows->n - first);
-        REAL *out = (REAL *)tiles + tile * (d + 1) * TILE_ROWS;
-        for (int i = 0; i < n_rows; i++)
-            row[i] = (const REAL *)rows->x + (first + i) * d;
-        FN(pack_tile)(rows, row, n_rows, out, out + d * TILE_ROWS);
-    }
-}
-
 /* Block of lanes = centers: row-major, shifted. */
 static void FN(pack_block)(const kf_rows *rows, const ptrdiff_t *chosen, ptrdiff_t n_rows, REAL *RESTRICT block, REAL *RESTRICT norms)
 {

@@ -18,6 +18,7 @@ _Static_assert(KF_GROUP_ALIGNMENT % TILE_ROWS == 0, "a tile may not span two gro
 #include "score_centers.inc.h"
 #include "plan.inc.h"
 #include "assign.inc.h"
+#include "boxes.inc.h"
 #include "sums.inc.h"
 #include "measure.inc.h"
 #include "distances.inc.h"

@@ -1,83 +1,145 @@
-/* Weighted sums of rows by label: rows in order, every term rounded before it is added. */
+/* Sums of rows by label as pairs hi + lo that hold twice the digits of a double, and so, on ordinary data, every digit
+ * there is: their order can't be seen then, and a row that leaves takes away just what it brought.
+ *
+ * Source: Knuth, The Art of Computer Programming 2, 4.2.2, theorem B (the error of a sum is a double); Ogita, Rump and
+ * Oishi, Accurate sum and dot product, 2005, algorithm 4.4.
+ */
+ALWAYS_INLINE void FN(add_pair)(double *hi, double *lo, double term)
+{
+    double sum = *hi + term, rest = sum - *hi;
+    *lo += (*hi - (sum - rest)) + (term - rest);
+    *hi = sum;
+}
+
+ALWAYS_INLINE void FN(add_pairs)(double *hi, double *lo, vec_f64 term)
+{
+    vec_f64 old = load_f64(hi), sum = old + term, rest = sum - old;
+    store_f64(lo, load_f64(lo) + ((old - (sum - rest)) + (term - rest)));
+    store_f64(hi, sum);
+}
+
+/* Whole numbers: adding MAGIC leaves them in the last digits of the double. Exact, and as fast as a plain sum. */
+ALWAYS_INLINE ivec_f64 FN(fixed)(vec_f64 x, double scale)
+{
+    const double MAGIC = 0x1.8p52;
+    vec_f64 shifted = x * set_f64(scale) + set_f64(MAGIC), magic = set_f64(MAGIC);
+    ivec_f64 digits, zero;
+    memcpy(&digits, &shifted, sizeof digits);
+    memcpy(&zero, &magic, sizeof zero);
+    return digits - zero;
+}
+
+ALWAYS_INLINE void FN(add_fixed_row)(const REAL *RESTRICT x, ptrdiff_t n_d, int may_overrun, double scale, int64_t *RESTRICT sum)
+{
+    ptrdiff_t t = 0, stop = may_overrun ? n_d : n_d - N_LANES_f64 + 1;
+    for (; t < stop; t += N_LANES_f64) {
+        ivec_f64 old;
+        memcpy(&old, sum + t, sizeof old);
+        store_int_f64(sum + t, old + FN(fixed)(FN(load_doubles)(x + t), scale));
+    }
+    for (; t < n_d; t++)
+        sum[t] += (int64_t)((double)x[t] * scale);
+}
 
 /* Sums lie in rows of a whole number of vectors (the stride), so that no access spans two cache lines. Where
    may_overrun, the values after the row are read and added too, in lanes that nobody reads. */
-ALWAYS_INLINE void FN(add_row)(const REAL *RESTRICT x, ptrdiff_t n_d, int may_overrun, double *RESTRICT sum)
+ALWAYS_INLINE void FN(add_row)(const REAL *RESTRICT x, ptrdiff_t n_d, int may_overrun, double *RESTRICT hi, double *RESTRICT lo)
 {
     ptrdiff_t t = 0, stop = may_overrun ? n_d : n_d - N_LANES_f64 + 1;
     for (; t < stop; t += N_LANES_f64)
-        store_f64(sum + t, load_f64(sum + t) + FN(load_doubles)(x + t));
+        FN(add_pairs)(hi + t, lo + t, FN(load_doubles)(x + t));
     for (; t < n_d; t++)
-        sum[t] += (double)x[t];
+        FN(add_pair)(hi + t, lo + t, (double)x[t]);
 }
 
-ALWAYS_INLINE void FN(add_weighted_row)(const REAL *RESTRICT x, double weight, double inverse_unit, ptrdiff_t n_d, double *RESTRICT sum)
+/* weight times row; a weight of -1 takes a row out. */
+ALWAYS_INLINE void FN(add_weighted_row)(const REAL *RESTRICT x, double weight, double inverse_unit, ptrdiff_t n_d,
+                                        double *RESTRICT hi, double *RESTRICT lo)
 {
     vec_f64 weights = set_f64(weight), units = set_f64(inverse_unit);
     ptrdiff_t t = 0;
     for (; t + N_LANES_f64 <= n_d; t += N_LANES_f64) {
         vec_f64 term = weights * (FN(load_doubles)(x + t) * units);
         ROUNDED(term);
-        store_f64(sum + t, load_f64(sum + t) + term);
+        FN(add_pairs)(hi + t, lo + t, term);
     }
     for (; t < n_d; t++) {
         double term = weight * ((double)x[t] * inverse_unit);
         ROUNDED(term);
-        sum[t] += term;
+        FN(add_pair)(hi + t, lo + t, term);
     }
 }
 
-/* Features [first_d, first_d + n_d) of the rows [first, first + n_rows); mass only where it is given. */
+/* Features [first_d, first_d + n_d) of the rows [first, first + n_rows); mass only where first_d is 0. */
 static void FN(sum_by_label)(const kf_rows *rows, ptrdiff_t first, ptrdiff_t n_rows, ptrdiff_t first_d, ptrdiff_t n_d,
-                             const int32_t *labels, double *sums, ptrdiff_t stride, double *mass)
+                             const int32_t *labels, const kf_sums *sums)
 {
-    ptrdiff_t d = rows->d, n_overrun;
+    ptrdiff_t d = rows->d, n_overrun, stride = sums->stride;
     const REAL *x = (const REAL *)rows->x + first * d + first_d;
     const double *weights = rows->weights == NULL ? NULL : rows->weights + first;
-    double inverse_unit = 1.0 / rows->data_unit;
+    double inverse_unit = 1.0 / rows->data_unit, *hi = sums->hi + first_d, *lo = sums->lo == NULL ? NULL : sums->lo + first_d;
     int is_plain = weights == NULL && inverse_unit == 1.0;
-    sums += first_d;
-    if (mass != NULL)
+    if (first_d == 0 && weights == NULL)
         for (ptrdiff_t i = 0; i < n_rows; i++)
-            mass[labels[i]] += weights == NULL ? 1.0 : weights[i];
+            sums->mass[labels[i]] += 1.0;
+    else if (first_d == 0)
+        for (ptrdiff_t i = 0; i < n_rows; i++)
+            FN(add_pair)(sums->mass + labels[i], sums->mass_lo + labels[i], weights[i]);
     /* Only the last row of all may not be read beyond its end; with other features to come, only these may be added to. */
     n_overrun = first_d + n_d < d || d < N_LANES_f64 / 2 ? 0 : first + n_rows < rows->n ? n_rows : n_rows - 1 - N_LANES_f64 / d;
-    if (is_plain && n_d == 1)
-        for (ptrdiff_t i = 0; i < n_rows; i++)
-            sums[labels[i] * stride] += (double)x[i * d];
-    else if (is_plain && n_d == 2)
+    if (lo == NULL) {
+        int64_t *fixed = sums->fixed + first_d;
+        if (n_d <= 2)
+            for (ptrdiff_t i = 0; i < n_rows; i++) {
+                int64_t *sum = fixed + labels[i] * stride;
+                sum[0] += (int64_t)((double)x[i * d] * rows->fixed_scale);
+                if (n_d == 2)
+                    sum[1] += (int64_t)((double)x[i * d + 1] * rows->fixed_scale);
+            }
+        else
+            for (ptrdiff_t i = 0; i < n_rows; i++)
+                FN(add_fixed_row)(x + i * d, n_d, i < n_overrun, rows->fixed_scale, fixed + labels[i] * stride);
+    } else if (is_plain && n_d <= 2)
         for (ptrdiff_t i = 0; i < n_rows; i++) {
-            double *sum = sums + labels[i] * stride;
-            sum[0] += (double)x[i * d];
-            sum[1] += (double)x[i * d + 1];
+            ptrdiff_t at = labels[i] * stride;
+            FN(add_pair)(hi + at, lo + at, (double)x[i * d]);
+            if (n_d == 2)
+                FN(add_pair)(hi + at + 1, lo + at + 1, (double)x[i * d + 1]);
         }
     else if (is_plain) {
         ptrdiff_t i = 0;
         for (; i < n_overrun; i++)
-            FN(add_row)(x + i * d, n_d, 1, sums + labels[i] * stride);
+            FN(add_row)(x + i * d, n_d, 1, hi + labels[i] * stride, lo + labels[i] * stride);
         for (; i < n_rows; i++)
-            FN(add_row)(x + i * d, n_d, 0, sums + labels[i] * stride);
+            FN(add_row)(x + i * d, n_d, 0, hi + labels[i] * stride, lo + labels[i] * stride);
     } else
         for (ptrdiff_t i = 0; i < n_rows; i++)
-            FN(add_weighted_row)(x + i * d, weights == NULL ? 1.0 : weights[i], inverse_unit, n_d, sums + labels[i] * stride);
+            FN(add_weighted_row)(x + i * d, weights == NULL ? 1.0 : weights[i], inverse_unit, n_d, hi + labels[i] * stride,
+                                 lo + labels[i] * stride);
 }
 
-/* The same sums and mass where k x d doubles do not fit the cache: the rows of a cluster one after the other.
-   order is a stable sort of the n_rows rows by label, cluster j's from starts[j] to starts[j + 1]; clusters [first, stop). */
-static void FN(sum_clusters)(const kf_rows *rows, ptrdiff_t first_row, const int32_t *order, const ptrdiff_t *starts,
-                             ptrdiff_t first, ptrdiff_t stop, double *sums, ptrdiff_t stride, double *mass)
+/* The same sums and mass, one cluster after the other: for each cluster j of [first, stop), the places
+   order[starts[j]] to order[starts[j + 1]]. A place is a row beyond first_row; or, where moved is given, place 2 m
+   is the row moved[m] that leaves the cluster and 2 m + 1 the same row that joins it. */
+static void FN(sum_clusters)(const kf_rows *rows, ptrdiff_t first_row, const int64_t *moved, const int32_t *order,
+                             const ptrdiff_t *starts, ptrdiff_t first, ptrdiff_t stop, const kf_sums *sums)
 {
     ptrdiff_t d = rows->d;
     double inverse_unit = 1.0 / rows->data_unit;
-    for (ptrdiff_t j = first; j < stop; j++)
+    for (ptrdiff_t j = first; j < stop; j++) {
+        double *hi = sums->hi + j * sums->stride, *lo = sums->lo == NULL ? NULL : sums->lo + j * sums->stride;
         for (ptrdiff_t m = starts[j]; m < starts[j + 1]; m++) {
-            ptrdiff_t row = first_row + order[m];
+            ptrdiff_t row = moved == NULL ? first_row + order[m] : (ptrdiff_t)moved[order[m] / 2];
+            int leaves = moved != NULL && order[m] % 2 == 0;
             const REAL *x = (const REAL *)rows->x + row * d;
             double weight = rows->weights == NULL ? 1.0 : rows->weights[row];
-            mass[j] += weight;
-            if (rows->weights == NULL && inverse_unit == 1.0)
-                FN(add_row)(x, d, 0, sums + j * stride);
+            FN(add_pair)(sums->mass + j, sums->mass_lo + j, leaves ? -weight : weight);
+            if (lo == NULL)
+                FN(add_fixed_row)(x, d, 0, leaves ? -rows->fixed_scale : rows->fixed_scale, sums->fixed + j * sums->stride);
+            else if (rows->weights == NULL && inverse_unit == 1.0 && !leaves)
+                FN(add_row)(x, d, 0, hi, lo);
             else
-                FN(add_weighted_row)(x, weight, inverse_unit, d, sums + j * stride);
+                FN(add_weighted_row)(x, leaves ? -weight : weight, inverse_unit, d, hi, lo);
         }
+    }
 }

@@ -23,6 +23,7 @@ ALWAYS_INLINE I FN(less)(V a, V b) { return -(INT)(a < b); }
 ALWAYS_INLINE V FN(min)(V a, V b) { return a < b ? a : b; }
 ALWAYS_INLINE V FN(max)(V a, V b) { return a < b ? b : a; }
 ALWAYS_INLINE I FN(pick_int)(V a, V b, I yes, I no) { return a < b ? yes : no; }
+ALWAYS_INLINE V FN(pick)(V a, V b, V yes, V no) { return a < b ? yes : no; }
 ALWAYS_INLINE vec_f64 FN(load_doubles)(const REAL *p) { return (double)*p; }
 
 #else
@@ -65,6 +66,8 @@ ALWAYS_INLINE I FN(pick_int)(V a, V b, I yes, I no)
     return (yes & mask) | (no & ~mask);
 }
 #endif
+
+ALWAYS_INLINE V FN(pick)(V a, V b, V yes, V no) { return (V)FN(pick_int)(a, b, (I)yes, (I)no); }
 
 #if defined(NATIVE_WIDEN) && REAL_IS_FLOAT
 ALWAYS_INLINE vec_f64 FN(load_doubles)(const REAL *p) { return (vec_f64)NATIVE_WIDEN(p); }

@@ -6,10 +6,9 @@ import numpy as np
 import pytest
 from tables import Row, every_backend
 
-from kmeans_fast.backends import BACKENDS, get_backend
 from kmeans_fast.backends.protocol import group_borders
 from kmeans_fast.engine import slices
-from kmeans_fast.engine.algorithms import ALGORITHMS, choose, lloyd
+from kmeans_fast.engine.algorithms import lloyd
 
 
 @every_backend
@@ -22,20 +21,9 @@ def test_small_pieces_change_no_bit(work: int, row: Row, monkeypatch: pytest.Mon
     for limit in (slices.WORK, work):
         monkeypatch.setattr(lloyd, "WORK", limit)
         monkeypatch.setattr(slices.group_runs, "__defaults__", (limit,))
-        monkeypatch.setattr(slices.row_slices, "__defaults__", (limit,))
+        monkeypatch.setattr(slices.row_slices, "__defaults__", (limit, 64))
         labels = np.full(3100, -1, np.int32)
         totals = lloyd.Lloyd(backend, backend.prepare(X, weights), labels, 1).step(centers, None)
         results.append((labels, totals.sums, totals.mass, totals.n_changed))
     for whole, pieces in zip(*results, strict=True):
         np.testing.assert_array_equal(whole, pieces)
-
-
-@pytest.mark.parametrize("name", ALGORITHMS)
-def test_every_backend_runs_lloyd_and_says_which_kernels_it_has(name: str) -> None:
-    able = [b for b in BACKENDS if all(callable(getattr(get_backend(b), k, None)) for k in ALGORITHMS[name].kernels)]
-    assert "compiled" in able and (name != "lloyd" or able == list(BACKENDS))
-
-
-@pytest.mark.parametrize("shape", [(1, 1, 1), (10**6, 2, 64), (1000, 768, 1000)])
-def test_the_choice_is_a_row_of_the_table(shape: tuple[int, int, int]) -> None:
-    assert choose(*shape, np.float32) in ALGORITHMS

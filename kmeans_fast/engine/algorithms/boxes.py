@@ -1,0 +1,44 @@
+"""Few features: blocks of neighbouring rows, for which centers are dropped or chosen as for one.
+
+Source: Pelleg and Moore, Accelerating exact k-means algorithms with geometric reasoning, 1999.
+"""
+
+from __future__ import annotations
+
+from ...backends.protocol import Array, Backend, Blocks, Floats, Indices, Labels, Rows
+from ..partials import Partials
+from .lloyd import Lloyd
+
+MOST_FEATURES = 4
+
+PAYS = 0.5
+"""Share of all distances: with more of them left, blocks are given up."""
+
+
+class Boxes(Lloyd):
+    def __init__(self, backend: Backend, rows: Rows, labels: Labels, n_threads: int) -> None:
+        super().__init__(backend, rows, labels, n_threads)
+        self._blocks: Blocks | None = None
+        self._is_worth_it = rows.d <= MOST_FEATURES and rows.data_unit == 1.0 and rows.n < 1 << 31
+
+    def step(self, centers: Array, shifts: Floats | None) -> Partials:
+        if not self._is_worth_it:
+            return super().step(centers, shifts)
+        if shifts is None or not self.totals.are_near:
+            return self.totals.add_up(len(centers), self._nearest(centers, None, None))
+        return self.totals.follow(self._nearest(centers, *self.totals.room()))
+
+    def assign(self, centers: Array) -> None:
+        if self._is_worth_it:
+            self._nearest(centers, None, None)
+        else:
+            super().assign(centers)
+
+    def _nearest(self, centers: Array, moved: Indices | None, before: Labels | None) -> int:
+        if self._blocks is None:
+            self._blocks = self.backend.make_blocks(self.rows, self.labels, n_threads=self.n_threads)
+        n_changed = self.backend.nearest_in_blocks(
+            self.rows, self._blocks, centers, self.labels, moved, before, n_threads=self.n_threads
+        )
+        self._is_worth_it = self._blocks.n_scored <= PAYS * self.rows.n * len(centers)
+        return n_changed

@@ -1,0 +1,99 @@
+"""Sums and mass by label that follow the rows as they move from one cluster to another."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..backends.protocol import Backend, Indices, Labels, Rows, group_borders
+from .partials import Partials
+
+FEW = 1 / 12
+"""Share of the rows up to which it is cheaper to move those that changed than to add all of them up."""
+
+ROUNDOFF = 2.0**-104
+"""Relative error of one addition to a pair, with room."""
+
+TOLERANCE = 2.0**-10
+"""Units in the last place of a center, beyond which its error is not let grow."""
+
+
+class MovingSums:
+    """The totals of one run. They are added up anew when many rows moved, and before rounding errors could show."""
+
+    def __init__(self, backend: Backend, rows: Rows, labels: Labels, n_threads: int) -> None:
+        self.backend = backend
+        self.rows = rows
+        self.labels = labels
+        self.n_threads = n_threads
+        self._totals: Partials | None = None
+        self._error = 0.0
+        self._moved: Indices = np.empty(0, dtype=np.int64)
+        self._before: Labels = np.empty(0, dtype=np.int32)
+
+    @property
+    def are_near(self) -> bool:
+        """Whether so few rows moved last that the next ones are worth following."""
+        return self._totals is not None and self._totals.n_changed <= FEW * self.rows.n
+
+    def begin(self, totals: Partials) -> Partials:
+        """The totals are those of the labels as they are, added up anew."""
+        self._totals, self._error = totals, 0.0
+        return totals
+
+    def add_up(self, k: int, n_changed: int) -> Partials:
+        """Totals of the labels as they are, from all rows."""
+        totals = Partials.zeros(k, self.rows.d)
+        totals.n_changed = n_changed
+        self.backend.sum_by_label(
+            self.rows,
+            group_borders(self.rows.n, k),
+            self.labels,
+            totals.sum_pairs,
+            totals.mass_pairs,
+            n_threads=self.n_threads,
+        )
+        return self.begin(totals)
+
+    def room(self) -> tuple[Indices, Labels]:
+        """Where kernels write the rows that change, and their old labels: (n,) each."""
+        if len(self._moved) != self.rows.n:
+            self._moved = np.empty(self.rows.n, dtype=np.int64)
+            self._before = np.empty(self.rows.n, dtype=np.int32)
+        return self._moved, self._before
+
+    def follow(self, n_changed: int) -> Partials:
+        """Totals after the first n_changed rows of ``room()`` have moved."""
+        assert self._totals is not None
+        if n_changed > FEW * self.rows.n:
+            return self.add_up(len(self._totals.mass), n_changed)
+        totals = self._totals.copy()
+        totals.n_changed = n_changed
+        if n_changed:
+            moved, before = self._moved[:n_changed], self._before[:n_changed]
+            self.backend.move(
+                self.rows,
+                moved,
+                before,
+                self.labels[moved],
+                totals.sum_pairs,
+                totals.mass_pairs,
+                n_threads=self.n_threads,
+            )
+            if not self.rows.sums_are_exact:
+                totals.is_rounded = True
+                self._error += self._error_of(totals, n_changed)
+                if not self._error <= self._tolerated(totals):
+                    return self.add_up(len(totals.mass), n_changed)
+        self._totals = totals
+        return totals
+
+    def _error_of(self, totals: Partials, n_changed: int) -> float:
+        """What the moves may have added to the error of any sum."""
+        largest = float(np.abs(totals.sums).max()) + n_changed * self.rows.largest
+        return 2.0 * n_changed * ROUNDOFF * largest
+
+    def _tolerated(self, totals: Partials) -> float:
+        """Error of a sum that no center shows, from the smallest of the sums that are not zero."""
+        sizes = np.abs(totals.sums).max(axis=1)
+        smallest = float(np.min(sizes, where=sizes > 0, initial=np.inf))
+        return TOLERANCE * float(np.finfo(self.rows.X.dtype).eps) / 2 * smallest

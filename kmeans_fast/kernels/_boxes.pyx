@@ -1,0 +1,231 @@
+"""Few features: rows sorted into blocks with bounding boxes, and who is nearest, block by block."""
+
+from libc.stdint cimport int32_t, int64_t, uint16_t
+from libc.string cimport memmove, memset
+
+from ._kernels cimport (
+    KF_BUCKETS, KF_LANES_ARE_POINTS, KF_ROWS_OF_BLOCK, Arena, Centers, Loan, Rows, allocate, borrow, check_centers,
+    check_slice, kf_blocks, kf_box_scratch, kf_centers, kf_rows, kf_table, pack_centers,
+)
+from ._parallel cimport run_units, threads_for
+from ._types cimport label_t, real_t
+
+cdef enum:
+    BLOCKS_OF_UNIT = 16         # that share the centers near their common box
+    CHUNKS = 8                  # of rows that are sorted side by side, whatever the number of threads
+    MOST_FEATURES = 4
+
+
+cdef class Blocks:
+    """The rows in an order along which neighbours are close, in blocks; and their labels in that order."""
+    cdef kf_blocks c
+    cdef Arena _memory
+    cdef readonly double n_scored
+
+    def __init__(self):
+        self.n_scored = 0.0
+
+
+cdef struct sort_job:
+    const kf_rows* rows
+    const kf_table* table
+    kf_blocks* blocks
+    const double* least
+    const double* step
+    const int32_t* bits
+    uint16_t* keys
+    const label_t* labels
+    int32_t* counts             # CHUNKS x n_cells
+    Py_ssize_t n_cells
+
+
+cdef inline Py_ssize_t chunk_border(Py_ssize_t n, Py_ssize_t chunk) noexcept nogil:
+    return n * chunk // CHUNKS
+
+
+cdef Py_ssize_t keys_unit(void* job, Py_ssize_t chunk, int thread) noexcept nogil:
+    cdef sort_job* j = <sort_job*>job
+    cdef Py_ssize_t first = chunk_border(j.rows.n, chunk), stop = chunk_border(j.rows.n, chunk + 1), i
+    cdef int32_t* counts = j.counts + chunk * j.n_cells
+    memset(counts, 0, j.n_cells * sizeof(int32_t))
+    j.table.block_keys(j.rows, first, stop - first, j.least, j.step, j.bits, j.keys + first)
+    for i in range(first, stop):
+        counts[j.keys[i]] += 1
+    return 0
+
+
+cdef void counts_to_places(sort_job* j) noexcept nogil:
+    cdef Py_ssize_t cell, chunk
+    cdef int32_t place = 0, count
+    for cell in range(j.n_cells):
+        for chunk in range(CHUNKS):
+            count = j.counts[chunk * j.n_cells + cell]
+            j.counts[chunk * j.n_cells + cell] = place
+            place += count
+
+
+cdef Py_ssize_t places_unit(void* job, Py_ssize_t chunk, int thread) noexcept nogil:
+    cdef sort_job* j = <sort_job*>job
+    cdef Py_ssize_t i
+    cdef int32_t* places = j.counts + chunk * j.n_cells
+    for i in range(chunk_border(j.rows.n, chunk), chunk_border(j.rows.n, chunk + 1)):
+        j.blocks.order[places[j.keys[i]]] = <int32_t>i
+        places[j.keys[i]] += 1
+    return 0
+
+
+cdef Py_ssize_t blocks_unit(void* job, Py_ssize_t unit, int thread) noexcept nogil:
+    cdef sort_job* j = <sort_job*>job
+    cdef Py_ssize_t block
+    for block in range(unit * BLOCKS_OF_UNIT, min((unit + 1) * BLOCKS_OF_UNIT, j.blocks.n_blocks)):
+        j.table.make_block(j.rows, j.blocks, block, j.labels)
+    return 0
+
+
+cdef inline Py_ssize_t units_of(Py_ssize_t n_blocks) noexcept nogil:
+    return (n_blocks + BLOCKS_OF_UNIT - 1) // BLOCKS_OF_UNIT
+
+
+cdef size_t lay_out(kf_blocks* blocks, Rows rows, char* memory) noexcept:
+    """Pointers into memory, if there is any; returns the bytes."""
+    cdef size_t n_tiles = blocks.n_blocks * rows.table.block_bytes(rows.c.d), at = n_tiles
+    blocks.tiles = memory
+    blocks.boxes = <double*>(memory + at)
+    at += blocks.n_blocks * 2 * rows.c.d * sizeof(double)
+    blocks.norms = memory + at
+    at += blocks.n_blocks * sizeof(double)
+    blocks.order = <int32_t*>(memory + at)
+    at += rows.c.n * sizeof(int32_t)
+    blocks.labels = <int32_t*>(memory + at)
+    at += rows.c.n * sizeof(int32_t)
+    blocks.label = <int32_t*>(memory + at)
+    return at + blocks.n_blocks * sizeof(int32_t)
+
+
+def make_blocks(
+    Rows rows, const double[::1] least, const double[::1] step, const int32_t[:, ::1] bits, int n_cells,
+    const label_t[::1] labels, *, int n_threads=1,
+):
+    """As in backends/protocol.py; the places along the curve are the caller's."""
+    cdef Blocks blocks = Blocks()
+    cdef sort_job job
+    cdef Loan scratch
+    cdef Py_ssize_t d = rows.c.d, n = rows.c.n
+    if not (1 <= d <= MOST_FEATURES and n < 2**31 and rows.c.data_unit == 1.0):
+        raise ValueError(f"rows of {d} features in units of {rows.c.data_unit}; blocks are for up to four in plain units.")
+    if least.shape[0] != d or step.shape[0] != d or bits.shape[0] != d or bits.shape[1] != KF_BUCKETS:
+        raise ValueError(f"tables of {bits.shape[0]} features for rows of {d}.")
+    if not 1 <= n_cells <= 65536:
+        raise ValueError(f"n_cells={n_cells} does not fit 16 bits.")
+    check_slice(rows, 0, n, labels.shape[0])
+    blocks.c.n_blocks = (n + KF_ROWS_OF_BLOCK - 1) // KF_ROWS_OF_BLOCK
+    blocks._memory = allocate(lay_out(&blocks.c, rows, NULL))
+    lay_out(&blocks.c, rows, blocks._memory.memory)
+    scratch = borrow(rows, CHUNKS * n_cells * sizeof(int32_t) + n * sizeof(uint16_t))
+    job.rows, job.table, job.blocks, job.n_cells = &rows.c, rows.table, &blocks.c, n_cells
+    job.labels = &labels[0]
+    job.least, job.step, job.bits = &least[0], &step[0], &bits[0, 0]
+    job.counts = <int32_t*>scratch.memory
+    job.keys = <uint16_t*>(scratch.memory + CHUNKS * n_cells * sizeof(int32_t))
+    n_threads = threads_for(20.0 * n * d, n_threads)
+    with nogil:
+        run_units(keys_unit, &job, CHUNKS, n_threads)
+        counts_to_places(&job)
+        run_units(places_unit, &job, CHUNKS, n_threads)
+        run_units(blocks_unit, &job, units_of(blocks.c.n_blocks), n_threads)
+    return blocks
+
+
+cdef struct boxes_job:
+    const kf_rows* rows
+    const kf_centers* centers
+    const kf_table* table
+    kf_blocks* blocks
+    const double* c64
+    kf_box_scratch* scratch     # of each thread
+    label_t* labels
+    int64_t* moved
+    label_t* before
+    Py_ssize_t* n_moved         # of each unit
+    double* n_scored            # of each unit
+
+
+cdef Py_ssize_t boxes_unit(void* job, Py_ssize_t unit, int thread) noexcept nogil:
+    cdef boxes_job* j = <boxes_job*>job
+    cdef Py_ssize_t first = unit * BLOCKS_OF_UNIT, stop = min(first + BLOCKS_OF_UNIT, j.blocks.n_blocks)
+    j.n_moved[unit] = j.table.nearest_in_blocks(
+        j.rows, j.centers, j.blocks, first, stop, j.c64, &j.scratch[thread], j.labels,
+        NULL if j.moved == NULL else j.moved + first * KF_ROWS_OF_BLOCK,
+        NULL if j.before == NULL else j.before + first * KF_ROWS_OF_BLOCK, &j.n_scored[unit],
+    )
+    return j.n_moved[unit]
+
+
+cdef void close_gaps(boxes_job* job, Py_ssize_t n_units) noexcept nogil:
+    """What moved in each unit, one after the other."""
+    cdef Py_ssize_t unit, n = 0, first
+    for unit in range(n_units):
+        first = unit * BLOCKS_OF_UNIT * KF_ROWS_OF_BLOCK
+        if n < first:
+            memmove(job.moved + n, job.moved + first, job.n_moved[unit] * sizeof(int64_t))
+            memmove(job.before + n, job.before + first, job.n_moved[unit] * sizeof(label_t))
+        n += job.n_moved[unit]
+
+
+cdef size_t scratch_bytes(Py_ssize_t k, Py_ssize_t d) noexcept nogil:
+    """Of one thread: rounded up, so that threads do not share cache lines."""
+    return (k * ((1 + 2 * d) * sizeof(double) + 2 * sizeof(int32_t) + sizeof(double)) + KF_ROWS_OF_BLOCK * sizeof(int32_t) + 127) // 64 * 64
+
+
+cdef void lay_out_scratch(kf_box_scratch* s, char* memory, Py_ssize_t k, Py_ssize_t d) noexcept nogil:
+    s.score = <double*>memory
+    s.c64 = s.score + k
+    s.packed = s.c64 + k * d
+    s.half_norms = <double*>s.packed + k * d
+    s.common = <int32_t*>(<double*>s.half_norms + k)
+    s.kept = s.common + k
+    s.found = s.kept + k
+
+
+def nearest_in_blocks(
+    Rows rows, Blocks blocks, const real_t[:, ::1] centers, label_t[::1] labels, int64_t[::1] moved=None,
+    label_t[::1] before=None, *, int n_threads=1
+):
+    """As in backends/protocol.py."""
+    cdef boxes_job job
+    cdef Centers packed
+    cdef Loan memory, counts
+    cdef Py_ssize_t n_changed, k = centers.shape[0], d = rows.c.d, t, j, n_units = units_of(blocks.c.n_blocks)
+    cdef size_t n_bytes = scratch_bytes(k, d)
+    cdef double* c64
+    cdef int thread
+    check_slice(rows, 0, rows.c.n, labels.shape[0])
+    job.moved, job.before = NULL, NULL
+    if moved is not None:
+        if before is None or moved.shape[0] != rows.c.n or before.shape[0] != rows.c.n:
+            raise ValueError(f"moved has room for {moved.shape[0]} rows of {rows.c.n}; before must have the same.")
+        job.moved, job.before = &moved[0], &before[0]
+    check_centers(rows, k, centers.shape[1], sizeof(real_t))
+    n_threads = threads_for(<double>rows.c.n * d * 4, n_threads)
+    packed = pack_centers(rows, &centers[0, 0], k, KF_LANES_ARE_POINTS, n_threads)
+    memory = borrow(rows, n_threads * (n_bytes + sizeof(kf_box_scratch)) + k * d * sizeof(double) + 64)
+    counts = borrow(rows, n_units * (sizeof(Py_ssize_t) + sizeof(double)))
+    c64 = <double*>(memory.memory + n_threads * n_bytes)
+    job.scratch = <kf_box_scratch*>(c64 + k * d)
+    for thread in range(n_threads):
+        lay_out_scratch(&job.scratch[thread], memory.memory + thread * n_bytes, k, d)
+    for t in range(d):
+        for j in range(k):
+            c64[t * k + j] = centers[j, t]
+    job.rows, job.centers, job.table, job.blocks, job.c64 = &rows.c, &packed.c, rows.table, &blocks.c, c64
+    job.labels = &labels[0]
+    job.n_scored = <double*>counts.memory
+    job.n_moved = <Py_ssize_t*>(job.n_scored + n_units)
+    blocks.n_scored = 0.0
+    with nogil:
+        n_changed = run_units(boxes_unit, &job, n_units, n_threads)
+        if job.moved != NULL:
+            close_gaps(&job, n_units)
+    for t in range(n_units):
+        blocks.n_scored += job.n_scored[t]
+    return n_changed

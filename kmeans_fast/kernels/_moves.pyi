@@ -1,0 +1,6 @@
+from ..backends.protocol import Floats, Indices, Labels
+from ._kernels import Rows
+
+def move(
+    rows: Rows, moved: Indices, before: Labels, after: Labels, sums: Floats, mass: Floats, *, n_threads: int = 1
+) -> None: ...

@@ -1,0 +1,82 @@
+# Sums of clusters on their way: buffers of groups, and totals that are pairs (c/sums.inc.h).
+from libc.stdint cimport int32_t, int64_t
+
+from ._kernels cimport KF_LANES, Rows, check_centers, kf_rows, kf_sums, kf_table
+from ._types cimport label_t
+
+
+cdef struct sums_job:
+    const kf_rows* rows
+    const kf_table* table
+    const int64_t* borders
+    const label_t* labels       # of the row borders[0]
+    Py_ssize_t k, n_groups
+    Py_ssize_t stride           # of a row of sums in a buffer: d, and what keeps vectors whole
+    double* buffers             # of each group: sums and mass, each as pairs
+    kf_sums total
+    bint is_fixed               # sums in buffers are whole numbers
+    bint is_sorted              # rows of a group are sorted by label before they are summed
+    int32_t* order              # of the row borders[0]: places in a group, sorted by label
+    Py_ssize_t* starts          # n_groups x (k + 1): where each label begins
+
+
+cdef inline Py_ssize_t whole_vectors(Py_ssize_t n) noexcept nogil:
+    return (n + KF_LANES - 1) // KF_LANES * KF_LANES
+
+
+cdef inline Py_ssize_t buffer_length(const sums_job* job) noexcept nogil:
+    return job.k * job.stride * (1 if job.is_fixed else 2) + 2 * whole_vectors(job.k)
+
+
+cdef inline kf_sums buffer_of(const sums_job* job, Py_ssize_t group) noexcept nogil:
+    cdef kf_sums sums
+    sums.hi = job.buffers + group * buffer_length(job)
+    sums.lo = NULL if job.is_fixed else sums.hi + job.k * job.stride
+    sums.mass = sums.hi + job.k * job.stride * (1 if job.is_fixed else 2)
+    sums.mass_lo = sums.mass + whole_vectors(job.k)
+    sums.stride = job.stride
+    return sums
+
+
+cdef inline void add_pair(double* hi, double* lo, double term, double term_lo) noexcept nogil:
+    cdef double total = hi[0] + term, rest = total - hi[0]
+    lo[0] += ((hi[0] - (total - rest)) + (term - rest)) + term_lo
+    hi[0] = total
+
+
+cdef inline void normalize(double* hi, double* lo) noexcept nogil:
+    """So that hi is the rounded sum of both."""
+    cdef double total = hi[0] + lo[0]
+    lo[0] -= total - hi[0]
+    hi[0] = total
+
+
+cdef inline void add_fixed(sums_job* j, Py_ssize_t center, const int64_t* fixed) noexcept nogil:
+    """Add a group's whole numbers to the sums of one center."""
+    cdef double unit = 1.0 / j.rows.fixed_scale, high
+    cdef Py_ssize_t t, at = center * j.total.stride
+    for t in range(j.rows.d):
+        high = <double>fixed[t]
+        add_pair(j.total.hi + at + t, j.total.lo + at + t, high * unit, <double>(fixed[t] - <int64_t>high) * unit)
+
+
+cdef inline void normalize_clusters(sums_job* j, Py_ssize_t first, Py_ssize_t stop) noexcept nogil:
+    cdef Py_ssize_t at
+    for at in range(first * j.total.stride, stop * j.total.stride):
+        normalize(j.total.hi + at, j.total.lo + at)
+    for at in range(first, stop):
+        normalize(j.total.mass + at, j.total.mass_lo + at)
+
+
+cdef inline int bind_sums(sums_job* job, Rows rows, double[:, :, ::1] sums, double[:, ::1] mass) except -1:
+    cdef Py_ssize_t k = sums.shape[1]
+    if sums.shape[0] != 2 or mass.shape[0] != 2 or mass.shape[1] != k:
+        raise ValueError(
+            f"sums of shape ({sums.shape[0]}, {k}, {sums.shape[2]}) and mass of ({mass.shape[0]}, {mass.shape[1]}); "
+            "they must be pairs, (2, k, d) and (2, k)."
+        )
+    check_centers(rows, k, sums.shape[2], rows.table.itemsize)
+    job.rows, job.table, job.k = &rows.c, rows.table, k
+    job.total.hi, job.total.lo, job.total.stride = &sums[0, 0, 0], &sums[1, 0, 0], rows.c.d
+    job.total.mass, job.total.mass_lo = &mass[0, 0], &mass[1, 0]
+    return 0

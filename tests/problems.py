@@ -1,0 +1,119 @@
+"""One run of every kernel over the same inputs, and how two such runs differ."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from tables import prepared
+
+from kmeans_fast.backends.protocol import group_borders
+
+
+def read_only(array: np.ndarray) -> np.ndarray:
+    array.flags.writeable = False
+    return array
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Inputs, all of them read-only, and one run of every kernel over them."""
+
+    X: np.ndarray
+    centers: np.ndarray
+    weights: np.ndarray | None
+
+    @staticmethod
+    def of(X: np.ndarray, centers: np.ndarray, weights: np.ndarray | None) -> Problem:
+        own = None if weights is None else read_only(np.array(weights, dtype=np.float64))
+        return Problem(read_only(X.copy()), read_only(centers.copy()), own)
+
+    def run(self, backend: Any, copy_budget: float = 0.0, n_threads: int = 1) -> dict[str, Any]:
+        """Every output of which the reference states the bits, by name."""
+        X, centers, threads = self.X, self.centers, {"n_threads": n_threads}
+        (n, d), k = X.shape, len(centers)
+        inputs = [a for a in (X, centers, self.weights) if a is not None]
+        before = [a.tobytes() for a in inputs]
+        rows = prepared(backend, X, self.weights, copy_budget, n_threads)
+        out: dict[str, Any] = {}
+
+        for name, (start, stop) in {"whole": (0, n), "slice": (n // 7, n - n // 5)}.items():
+            labels = np.arange(start, stop, dtype=np.int32) % k
+            out[f"n_changed {name}"] = backend.nearest(rows, start, stop, centers, labels, **threads)
+            out[f"labels {name}"] = labels
+            sq_dists = np.full(stop - start, np.nan)
+            backend.label_sq_dists(rows, start, stop, centers, labels, sq_dists, **threads)
+            out[f"label_sq_dists {name}"] = sq_dists
+
+        borders = group_borders(n, k)
+        borders = read_only(borders[1:] if len(borders) > 3 else borders)
+        labels = np.zeros(borders[-1] - borders[0], dtype=np.int32)
+        sums, mass = np.zeros((2, k, d)), np.zeros((2, k))
+        sums[0], mass[0] = 0.25, 0.5
+        n_changed = backend.nearest_and_sum(rows, borders, centers, labels, sums, mass, **threads)
+        out["n_changed nearest_and_sum"] = n_changed
+        out.update({"labels nearest_and_sum": labels, "sums nearest_and_sum": sums[0], "mass nearest_and_sum": mass[0]})
+        sums, mass = np.zeros((2, k, d)), np.zeros((2, k))
+        given = np.arange(len(labels), dtype=np.int32) * 7 % k
+        backend.sum_by_label(rows, borders, given, sums, mass, **threads)
+        out.update({"sums": sums[0].copy(), "mass": mass[0].copy()})
+        places = read_only(np.flatnonzero(np.arange(len(given)) % 5 == 1))
+        after = read_only((given[places] * 3 + 1) % k)
+        backend.move(rows, borders[0] + places, given[places], after, sums, mass, **threads)
+        out.update({"moved sums": sums[0], "moved mass": mass[0]})
+
+        labels = np.arange(n, dtype=np.int32) % k
+        moved, old = np.full(n, -7, dtype=np.int64), np.full(n, -7, dtype=np.int32)
+        n_moved = backend.nearest(rows, 0, n, centers, labels, moved, old, **threads)
+        out.update({"moved": moved[:n_moved], "before": old[:n_moved]})
+        total = 0.125
+        for start in range(0, n, 512):
+            part = slice(start, min(start + 512, n))
+            total = backend.inertia(rows, part.start, part.stop, centers, labels[part], total, **threads)
+        out["inertia"] = total
+
+        chosen = read_only(np.flatnonzero(np.arange(n) % 3 != 1).astype(np.int64))
+        labels, upper, lower = np.full(n, k - 1, dtype=np.int32), np.full(n, -7, np.float32), np.full(n, -7, np.float32)
+        out["n_changed two_nearest"] = backend.two_nearest(rows, chosen, centers, labels, upper, lower, **threads)
+        out["labels two_nearest"] = labels
+        untouched = np.arange(n) % 3 == 1
+        assert (upper[untouched] == -7).all() and (lower[untouched] == -7).all(), "rows that nobody chose were written"
+
+        sq_dists = np.full(n, np.inf)
+        for i, center in enumerate((centers[0], centers[k // 2])):
+            backend.lower_sq_dists(rows, center, sq_dists, **threads)
+            out[f"lower_sq_dists {i}"] = sq_dists.copy()
+        potentials = np.full(3, np.nan)
+        candidates = read_only(np.stack([centers[-1], X[n // 2], X[0]]))
+        backend.candidate_potentials(rows, sq_dists, candidates, potentials, **threads)
+        out["potentials"] = potentials.copy()
+        backend.candidate_potentials(rows, None, candidates, potentials, **threads)
+        out["first potentials"] = potentials
+        out["survey"] = (rows.largest, rows.sq_spread, rows.sums_are_exact)
+        if d <= 4 and rows.data_unit == 1.0:
+            labels = np.arange(n, dtype=np.int32) % k
+            blocks = backend.make_blocks(rows, labels, **threads)
+            moved, old = np.full(n, -7, dtype=np.int64), np.full(n, -7, dtype=np.int32)
+            n_moved = backend.nearest_in_blocks(rows, blocks, centers, labels, moved, old, **threads)
+            order = np.argsort(moved[:n_moved])
+            out.update({"moved in blocks": moved[:n_moved][order], "before in blocks": old[:n_moved][order]})
+            out["labels in blocks"] = labels.copy()
+            out["n_changed in blocks"] = backend.nearest_in_blocks(rows, blocks, centers[:1], labels, **threads)
+
+        assert [a.tobytes() for a in inputs] == before, "an input was written"
+        rows.release()
+        labels = np.zeros(n, dtype=np.int32)
+        backend.nearest(rows, 0, n, centers, labels, **threads)
+        out["labels after release"] = labels
+        return out
+
+
+def differences(found: dict[str, Any], expected: dict[str, Any]) -> list[str]:
+    assert found.keys() == expected.keys()
+    return [
+        name
+        for name, value in found.items()
+        if np.asarray(value).dtype != np.asarray(expected[name]).dtype
+        or np.asarray(value).tobytes() != np.asarray(expected[name]).tobytes()
+    ]
