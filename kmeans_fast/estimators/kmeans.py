@@ -12,7 +12,7 @@ from sklearn.base import _fit_context
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils._param_validation import StrOptions
 
-from .._validation import check_centers, check_rng, check_weights, check_X
+from .._validation import check_centers, check_enough_rows, check_rng, check_weights, check_X
 from ..backends.protocol import Array, Backend, Labels
 from ..engine.algorithms import ALGORITHMS, choose
 from ..engine.seeding import seed
@@ -149,8 +149,7 @@ class KMeans(BaseKMeans):
         return self
 
     def _check_against(self, X: Array) -> None:
-        if len(X) < self.n_clusters:
-            raise ValueError(f"n_samples={len(X)} should be >= n_clusters={self.n_clusters}.")
+        check_enough_rows(X, self.n_clusters)
         is_array = not isinstance(self.init, str) and not callable(self.init)
         if self.n_init == "auto":
             self._n_init = 1 if is_array or self.init == "k-means++" else 10
@@ -158,7 +157,8 @@ class KMeans(BaseKMeans):
             self._n_init = int(self.n_init)
         if is_array and self._n_init != 1:
             warnings.warn(
-                f"init is an array: {type(self).__name__} makes one run from it, not n_init={self.n_init}.",
+                "Explicit initial center position passed: performing only one init in "
+                f"{type(self).__name__}, not n_init={self.n_init}; use n_init=1 or 'auto'.",
                 RuntimeWarning,
                 stacklevel=4,
             )
@@ -166,7 +166,8 @@ class KMeans(BaseKMeans):
         self._algorithm = self.algorithm
         if self.algorithm == "elkan" and self.n_clusters == 1:
             warnings.warn(
-                "algorithm='elkan' has nothing to prune for a single cluster; 'lloyd' is used.",
+                "algorithm='elkan' doesn't make sense for a single cluster: it has no other center to rule out. "
+                "Using 'lloyd'; use algorithm='auto' or 'lloyd', or n_clusters > 1.",
                 RuntimeWarning,
                 stacklevel=4,
             )
