@@ -42,14 +42,15 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[Any]) -> No
 
 def is_about_k_means(item: Any) -> bool:
     ours = [getattr(kmeans_fast, name) for name in NAMES if name not in missing]
-    params = [*parts(list(params_of(item).values()))]
+    params = values_of(item)
     if any(isinstance(part, str) and part in WORDS for part in params) or mentions(params, [*ours, *missing.values()]):
         return True
     return bool(WORDS & set(words_of(inspect.unwrap(item.function).__code__)))
 
 
-def params_of(item: Any) -> dict[str, Any]:
-    return item.callspec.params if hasattr(item, "callspec") else {}
+def values_of(item: Any) -> list[Any]:
+    """The parameters of a test, and what is in them."""
+    return [*parts(list(item.callspec.params.values()))] if hasattr(item, "callspec") else []
 
 
 def parts(value: Any) -> Iterator[Any]:
@@ -90,10 +91,9 @@ def pytest_runtest_makereport(item: Any, call: pytest.CallInfo[None]) -> Any:
     entry = reports.setdefault(f"{source}::{item.name}", {"source": source, "outcome": "passed"})
     if outcome != "passed" or poison:
         entry.update(outcome="failed" if poison else outcome, poison=poison, text=str(report.longrepr)[-400:])
-    if poison.split(".")[0] in missing or poison.rsplit(".", 1)[-1] in missing:
-        entry["outcome"] = "missing"
-    if mentions([*parts(list(params_of(item).values()))], list(missing.values())):
-        entry["outcome"] = "missing"
+    needs = [name for name in missing if name in poison.split(".") or mentions(values_of(item), [missing[name]])]
+    if needs:
+        entry.update(outcome="missing", needs=needs[0])
     if source == ABOUT_K_MEANS[0] and item.originalname in LEFT_OUT:
         entry["outcome"] = "left out"
     return report
