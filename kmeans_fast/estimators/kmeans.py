@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
+from functools import partial
 from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
@@ -16,12 +17,12 @@ from .._validation import check_centers, check_enough_rows, check_rng, check_wei
 from ..backends.protocol import Array, Backend, Labels
 from ..engine.algorithms import ALGORITHMS, choose
 from ..engine.seeding import seed
-from ..engine.shard import in_data_units
 from .base import BaseKMeans
+from .callbacks import CallbackSupportMixin, Task
 from .runs import Run, Runner
 
 
-class KMeans(BaseKMeans):
+class KMeans(CallbackSupportMixin, BaseKMeans):
     """K-means clustering: a drop-in for scikit-learn's, with labels that are provably those of the nearest centers.
 
     Parameters
@@ -65,7 +66,7 @@ class KMeans(BaseKMeans):
     n_iter_ : int
         Iterations of the best run.
     converged_ : bool
-        Whether the best run ended by itself, not by ``max_iter``.
+        Whether the best run ended by itself, not by ``max_iter`` or a callback.
     history_ : dict of ndarrays of shape (n_iter_,)
         Of the best run, by iteration: 'inertia' about the centers that the rows were assigned to, 'shift' (root of the
         summed squared moves of the centers), 'n_changed' (labels that changed) and 'seconds'.
@@ -145,7 +146,11 @@ class KMeans(BaseKMeans):
         with self._unchanged_if_interrupted():
             X = check_X(X, self)
             self._check_against(X)
-            self._set_results(*self._best_run(X, check_weights(sample_weight, X)))
+            weights = check_weights(sample_weight, X)
+            task = Task.of_fit(self, self._n_init, X, sample_weight)
+            results = self._best_run(X, weights, task)
+            self._set_results(results)
+            task.end(lambda: results)
         return self
 
     def _check_against(self, X: Array) -> None:
@@ -175,8 +180,8 @@ class KMeans(BaseKMeans):
         if self._algorithm not in ALGORITHMS:
             self._algorithm = choose(len(X), X.shape[1], self.n_clusters, X.dtype)
 
-    def _best_run(self, X: Array, weights: Any) -> tuple[Run, float]:
-        """The best of ``_n_init`` runs, and its inertia in the units of X."""
+    def _best_run(self, X: Array, weights: Any, task: Task) -> dict[str, Any]:
+        """What the best of ``_n_init`` runs found, as attributes."""
         init = self.init
         if not isinstance(init, str) and not callable(init):
             init = check_centers(init, X, self.n_clusters)
@@ -194,21 +199,24 @@ class KMeans(BaseKMeans):
         )
         best: Run | None = None
         for _ in range(self._n_init):
+            part = task.begin("run", self.max_iter)
             centers = seed(init, backend, rows, self.n_clusters, random_state, n_threads=n_threads)
             if callable(init):
                 centers = check_centers(centers, X, self.n_clusters)
             if self.verbose:
                 print("Initialization complete")
-            run = runner.run(centers)
+            run = runner.run(centers, part)
             if best is None or (run.inertia < best.inertia and not is_same_clustering(run, best)):
                 best = run
+            if part.end(partial(best.results, rows)):
+                break
         assert best is not None
         rows.release()
-        return best, in_data_units(best.inertia, rows)
+        return best.results(rows)
 
-    def _set_results(self, run: Run, inertia: float) -> None:
+    def _set_results(self, results: dict[str, Any]) -> None:
         is_used = np.zeros(self.n_clusters, dtype=bool)
-        is_used[run.labels] = True
+        is_used[results["labels_"]] = True
         n_distinct = int(np.count_nonzero(is_used))
         if n_distinct < self.n_clusters:
             warnings.warn(
@@ -217,12 +225,8 @@ class KMeans(BaseKMeans):
                 ConvergenceWarning,
                 stacklevel=4,
             )
-        self.cluster_centers_ = run.centers
-        self.labels_ = run.labels
-        self.inertia_ = inertia
-        self.n_iter_ = run.n_iter
-        self.converged_ = run.converged
-        self.history_ = run.history
+        for name, value in results.items():
+            setattr(self, name, value)
 
     def _init_centroids(
         self,

@@ -35,7 +35,8 @@ def run(seed: int = 42, sources: tuple[str, ...] = (*ABOUT_K_MEANS, *HANDED_A_K_
             "MPLBACKEND": "Agg",
         }
         command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-c", os.devnull]
-        command += ["--rootdir", folder, "-p", "tests.sklearn_suite.plugin", "--disable-warnings", "--tb=native", "--pyargs", *sources]
+        command += ["--rootdir", folder, "-p", "tests.sklearn_suite.plugin", "--disable-warnings", "--tb=native"]
+        command += ["--pyargs", *sources]
         done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
         if not file.exists():
             raise RuntimeError(f"pytest did not get to the end:\n{done.stdout[-3000:]}{done.stderr[-3000:]}")
