@@ -25,13 +25,15 @@ def cache_slices(n: int, width: int) -> Iterator[slice]:
         yield slice(first, min(first + step, n))
 
 
-def row_slices(start: int, stop: int, work_per_row: int, work: int = WORK) -> Iterator[tuple[int, int]]:
-    """start:stop in pieces of at most ``work``, but of at least 64 rows.
+def row_slices(
+    start: int, stop: int, work_per_row: int, work: int | None = None, *, alignment: int = GROUP_ALIGNMENT
+) -> Iterator[tuple[int, int]]:
+    """start:stop in pieces of at most ``work`` (WORK), but of at least ``alignment`` rows.
 
     >>> list(row_slices(0, 200, 10, work=1280))
     [(0, 128), (128, 200)]
     """
-    step = max(1, work // max(1, work_per_row) // GROUP_ALIGNMENT) * GROUP_ALIGNMENT
+    step = max(1, (work or WORK) // max(1, work_per_row) // alignment) * alignment
     for first in range(start, stop, step):
         yield first, min(first + step, stop)
 
