@@ -53,9 +53,8 @@ else:
 
 
 def seconds_to_stop(name: str, backend: str, wait: float) -> float:
-    child = subprocess.Popen(
-        [sys.executable, "-c", PROGRAM, name, backend], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
+    command = [sys.executable, "-c", PROGRAM, name, backend]
+    child = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     try:
         assert child.stdout is not None and child.stdout.readline() == "ready\n", child.communicate()[1]
         time.sleep(wait)
