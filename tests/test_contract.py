@@ -26,7 +26,8 @@ weighted_or_not = pytest.mark.parametrize("weighted", [False, True], ids=["plain
 @pytest.fixture(autouse=True, scope="module")
 def one_thread() -> Iterator[None]:
     """scikit-learn's threads wait busily for each other: thousands of small fits take long on a machine in use."""
-    with threadpool_limits(1, user_api="openmp"):
+    get_backend()  # its threads can be limited once it is loaded
+    with threadpool_limits(1):
         yield
 
 

@@ -21,11 +21,13 @@ from sklearn.utils import shuffle
 from threadpoolctl import threadpool_limits
 
 import kmeans_fast
+from kmeans_fast.backends import get_backend
 
 
 @pytest.fixture(autouse=True, scope="module")
 def one_thread() -> Iterator[None]:
     """Threads that wait busily for each other take long on a machine in use."""
+    get_backend()  # its threads can be limited once it is loaded
     with threadpool_limits(1):
         yield
 
