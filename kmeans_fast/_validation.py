@@ -61,8 +61,9 @@ def check_weights(sample_weight: Any, X: Array) -> Floats | None:
 
 def check_enough_rows(X: Array, n_clusters: int) -> None:
     """Refuse more clusters than rows."""
-    if len(X) < n_clusters:
-        raise ValueError(f"n_samples={len(X)} should be >= n_clusters={n_clusters}. Use at most {len(X)} clusters.")
+    n = X.shape[0]
+    if n < n_clusters:
+        raise ValueError(f"n_samples={n} should be >= n_clusters={n_clusters}. Use at most {n} clusters.")
 
 
 def check_centers(centers: Any, X: Array, n_clusters: int) -> Array:

@@ -164,10 +164,11 @@ def kmeans_plusplus(
     """
     checked = check_X(X)
     check_enough_rows(checked, n_clusters)
-    if x_squared_norms is not None and len(x_squared_norms) != len(checked):
+    n = checked.shape[0]
+    if x_squared_norms is not None and len(x_squared_norms) != n:
         raise ValueError(
             f"The length of x_squared_norms {len(x_squared_norms)} should be equal to the length of n_samples "
-            f"{len(checked)}. Leave it out: its values are not needed."
+            f"{n}. Leave it out: its values are not needed."
         )
     weights = check_weights(sample_weight, checked)
     backend = get_backend()
