@@ -2,7 +2,7 @@
 
 ::
 
-    KMeans, kmeans_plusplus          article.py           what people call
+    KMeans, k_means, kmeans_plusplus article.py           what people call
             |                            |
     estimators/  (scikit-learn's face)   |      _validation.py  _threads.py
             |                            |
@@ -28,14 +28,19 @@ from .backends import BACKENDS
 
 if TYPE_CHECKING:
     from ._info import info
-    from .estimators.functions import kmeans_plusplus
+    from .estimators.functions import k_means, kmeans_plusplus
     from .estimators.kmeans import KMeans
 
 __version__ = "0.1.0"
 
-__all__ = ["BACKENDS", "KMeans", "__version__", "info", "kmeans_plusplus"]
+__all__ = ["BACKENDS", "KMeans", "__version__", "info", "k_means", "kmeans_plusplus"]
 
-_HOMES = {"KMeans": ".estimators.kmeans", "kmeans_plusplus": ".estimators.functions", "info": "._info"}
+_HOMES = {
+    "KMeans": ".estimators.kmeans",
+    "k_means": ".estimators.functions",
+    "kmeans_plusplus": ".estimators.functions",
+    "info": "._info",
+}
 """Public name -> module, imported on first use, so that `import kmeans_fast` stays light."""
 
 

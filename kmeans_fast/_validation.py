@@ -69,18 +69,26 @@ def check_weights(sample_weight: Any, X: Array) -> Floats | None:
     return None if least == most == 1 else weights
 
 
+def check_enough_rows(X: Array, n_clusters: int) -> None:
+    """Refuse more clusters than rows."""
+    n = X.shape[0]
+    if n < n_clusters:
+        raise ValueError(f"n_samples={n} should be >= n_clusters={n_clusters}. Use at most {n} clusters.")
+
+
 def check_centers(centers: Any, X: Array, n_clusters: int) -> Array:
     """Initial centers (n_clusters, d) in X's dtype, finite; may share memory with what was given."""
     with np.errstate(over="ignore", invalid="ignore"):
         checked = as_kernel_array(check_array(centers, dtype=X.dtype, order="C"), X.dtype)
     if checked.shape[0] != n_clusters:
         raise ValueError(
-            f"The shape of the initial centers {checked.shape} does not match the number of clusters {n_clusters}."
+            f"The shape of the initial centers {checked.shape} does not match the number of clusters {n_clusters}. "
+            "Give one row a cluster."
         )
     if checked.shape[1] != X.shape[1]:
         raise ValueError(
             f"The shape of the initial centers {checked.shape} does not match "
-            f"the number of features of the data {X.shape[1]}."
+            f"the number of features of the data {X.shape[1]}. Give one column a feature."
         )
     return checked
 

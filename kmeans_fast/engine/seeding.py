@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..backends.protocol import Backend, Floats, Indices, Rows, ordered_sum
+from .slices import row_slices
 
 RandomState = np.random.RandomState | np.random.Generator
 
@@ -59,7 +60,11 @@ def plus_plus(
             np.cumsum(running, out=running)
         candidates = np.minimum(np.maximum(np.searchsorted(running, drawn), first_row), last_row)
         del running
-        backend.candidate_potentials(rows, sq_dists, X[candidates], potentials, n_threads=n_threads)
+        seeds = X[candidates]
+        # A few candidates at a time where all of them would keep an interrupt waiting.
+        for first, stop in row_slices(0, n_trials, rows.n * rows.d, alignment=1):
+            part = slice(first, stop)
+            backend.candidate_potentials(rows, sq_dists, seeds[part], potentials[part], n_threads=n_threads)
         best = int(potentials.argmin())
         chosen[i], potential = candidates[best], float(potentials[best])
         backend.lower_sq_dists(rows, X[chosen[i]], sq_dists, n_threads=n_threads)

@@ -48,7 +48,7 @@ class Shard:
         return self.algorithm.totals.add_up(self.k, totals.n_changed) if totals.is_rounded else totals
 
     def farthest(self, count: int, centers: Array) -> tuple[Floats, Indices]:
-        """At most count rows by decreasing squared distance to their center, then by index.
+        """At most count rows by decreasing squared distance to their center; of equally far ones, the last row first.
 
         Rows of weight zero, and rows at distance zero, are not among them.
         """
@@ -60,7 +60,8 @@ class Shard:
             found = np.flatnonzero(sq_dists >= least)
         else:
             found = np.arange(len(sq_dists))
-        found = found[sq_dists[found] > 0]
+        # Of ties the last row first: scikit-learn's partition most often does so, and its tests of binning expect it.
+        found = found[sq_dists[found] > 0][::-1]
         found = found[np.argsort(-sq_dists[found], kind="stable")][:count]
         return sq_dists[found], found
 

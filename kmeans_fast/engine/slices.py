@@ -26,14 +26,14 @@ def cache_slices(n: int, width: int) -> Iterator[slice]:
 
 
 def row_slices(
-    start: int, stop: int, work_per_row: int, work: int = WORK, alignment: int = GROUP_ALIGNMENT
+    start: int, stop: int, work_per_row: int, work: int | None = None, *, alignment: int = GROUP_ALIGNMENT
 ) -> Iterator[tuple[int, int]]:
-    """start:stop in pieces of whole ``alignment``, of at most ``work`` where one is not more.
+    """start:stop in pieces of at most ``work`` (WORK), but of at least ``alignment`` rows.
 
     >>> list(row_slices(0, 200, 10, work=1280))
     [(0, 128), (128, 200)]
     """
-    step = max(1, work // max(1, work_per_row) // alignment) * alignment
+    step = max(1, (work or WORK) // max(1, work_per_row) // alignment) * alignment
     for first in range(start, stop, step):
         yield first, min(first + step, stop)
 

@@ -19,6 +19,7 @@ from ..backends.protocol import Array, Backend, Floats, Labels, Rows
 from ..engine.seeding import SEEDINGS
 from ..engine.shard import assign, in_data_units, inertia
 from ..engine.slices import row_slices
+from .callbacks import BOOKKEEPING
 
 
 class BaseKMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseEstimator):
@@ -195,6 +196,7 @@ class BaseKMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
         try:
             yield
         except BaseException:
+            before.update({name: self.__dict__[name] for name in BOOKKEEPING if name in self.__dict__})
             self.__dict__.clear()
             self.__dict__.update(before)
             raise

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
+from functools import partial
 from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
@@ -12,16 +13,16 @@ from sklearn.base import _fit_context
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils._param_validation import StrOptions
 
-from .._validation import check_centers, check_rng, check_weights, check_X, prepared
-from ..backends.protocol import Array, Backend, Labels
+from .._validation import check_centers, check_enough_rows, check_rng, check_weights, check_X, prepared
+from ..backends.protocol import Array, Backend, Labels, Rows
 from ..engine.algorithms import ALGORITHMS, choose
 from ..engine.seeding import seed
-from ..engine.shard import in_data_units
 from .base import BaseKMeans
+from .callbacks import CallbackSupportMixin, Task
 from .runs import Run, Runner
 
 
-class KMeans(BaseKMeans):
+class KMeans(CallbackSupportMixin, BaseKMeans):
     """K-means clustering: a drop-in for scikit-learn's, with labels that are provably those of the nearest centers.
 
     Parameters
@@ -65,7 +66,7 @@ class KMeans(BaseKMeans):
     n_iter_ : int
         Iterations of the best run.
     converged_ : bool
-        Whether the best run ended by itself, not by ``max_iter``.
+        Whether the best run ended by itself, not by ``max_iter`` or a callback.
     history_ : dict of ndarrays of shape (n_iter_,)
         Of the best run, by iteration: 'inertia' about the centers that the rows were assigned to, 'shift' (root of the
         summed squared moves of the centers), 'n_changed' (labels that changed) and 'seconds'.
@@ -144,13 +145,18 @@ class KMeans(BaseKMeans):
         """
         with self._unchanged_if_interrupted():
             X = check_X(X, self, check_finite=False)
+            weights = check_weights(sample_weight, X)
+            backend, n_threads = self._backend_and_threads(X)
+            rows = prepared(backend, X, weights, copy_budget=self.copy_budget, n_threads=n_threads)
             self._check_against(X)
-            self._set_results(*self._best_run(X, check_weights(sample_weight, X)))
+            task = Task.of_fit(self, self._n_init, X, sample_weight)
+            results = self._best_run(X, backend, rows, n_threads, task)
+            self._set_results(results)
+            task.end(lambda: results)
         return self
 
     def _check_against(self, X: Array) -> None:
-        if len(X) < self.n_clusters:
-            raise ValueError(f"n_samples={len(X)} should be >= n_clusters={self.n_clusters}.")
+        check_enough_rows(X, self.n_clusters)
         is_array = not isinstance(self.init, str) and not callable(self.init)
         if self.n_init == "auto":
             self._n_init = 1 if is_array or self.init == "k-means++" else 10
@@ -158,7 +164,8 @@ class KMeans(BaseKMeans):
             self._n_init = int(self.n_init)
         if is_array and self._n_init != 1:
             warnings.warn(
-                f"init is an array: {type(self).__name__} makes one run from it, not n_init={self.n_init}.",
+                "Explicit initial center position passed: performing only one init in "
+                f"{type(self).__name__}, not n_init={self.n_init}; use n_init=1 or 'auto'.",
                 RuntimeWarning,
                 stacklevel=4,
             )
@@ -166,7 +173,8 @@ class KMeans(BaseKMeans):
         self._algorithm = self.algorithm
         if self.algorithm == "elkan" and self.n_clusters == 1:
             warnings.warn(
-                "algorithm='elkan' has nothing to prune for a single cluster; 'lloyd' is used.",
+                "algorithm='elkan' doesn't make sense for a single cluster: it has no other center to rule out. "
+                "Using 'lloyd'; use algorithm='auto' or 'lloyd', or n_clusters > 1.",
                 RuntimeWarning,
                 stacklevel=4,
             )
@@ -174,14 +182,12 @@ class KMeans(BaseKMeans):
         if self._algorithm not in ALGORITHMS:
             self._algorithm = choose(len(X), X.shape[1], self.n_clusters, X.dtype)
 
-    def _best_run(self, X: Array, weights: Any) -> tuple[Run, float]:
-        """The best of ``_n_init`` runs, and its inertia in the units of X."""
+    def _best_run(self, X: Array, backend: Backend, rows: Rows, n_threads: int, task: Task) -> dict[str, Any]:
+        """What the best of ``_n_init`` runs found, as attributes."""
         init = self.init
         if not isinstance(init, str) and not callable(init):
             init = check_centers(init, X, self.n_clusters)
         random_state = check_rng(self.random_state)
-        backend, n_threads = self._backend_and_threads(X)
-        rows = prepared(backend, X, weights, copy_budget=self.copy_budget, n_threads=n_threads)
         runner = Runner(
             backend,
             rows,
@@ -193,20 +199,23 @@ class KMeans(BaseKMeans):
         )
         best: Run | None = None
         for _ in range(self._n_init):
+            part = task.begin("run", self.max_iter)
             centers = seed(init, backend, rows, self.n_clusters, random_state, n_threads=n_threads)
             if callable(init):
                 centers = check_centers(centers, X, self.n_clusters)
             if self.verbose:
                 print("Initialization complete")
-            run = runner.run(centers)
+            run = runner.run(centers, part)
             if best is None or (run.inertia < best.inertia and not is_same_clustering(run, best)):
                 best = run
+            if part.end(partial(best.results, rows)):
+                break
         assert best is not None
         rows.release()
-        return best, in_data_units(best.inertia, rows)
+        return best.results(rows)
 
-    def _set_results(self, run: Run, inertia: float) -> None:
-        n_distinct = count_distinct(run.labels, self.n_clusters)
+    def _set_results(self, results: dict[str, Any]) -> None:
+        n_distinct = count_distinct(results["labels_"], self.n_clusters)
         if n_distinct < self.n_clusters:
             warnings.warn(
                 f"Number of distinct clusters ({n_distinct}) found smaller than n_clusters ({self.n_clusters}). "
@@ -214,12 +223,8 @@ class KMeans(BaseKMeans):
                 ConvergenceWarning,
                 stacklevel=4,
             )
-        self.cluster_centers_ = run.centers
-        self.labels_ = run.labels
-        self.inertia_ = inertia
-        self.n_iter_ = run.n_iter
-        self.converged_ = run.converged
-        self.history_ = run.history
+        for name, value in results.items():
+            setattr(self, name, value)
 
     def _init_centroids(
         self,

@@ -6,13 +6,19 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 import numpy as np
 
 from ..backends.protocol import Array, Backend, Labels, Rows
 from ..engine.inertia import Spread, mean_variance
 from ..engine.loop import Iteration, finish, iterate
-from ..engine.shard import Shard, in_data_units
+from ..engine.shard import Shard, assign, in_data_units, inertia
+from .callbacks import Task
+
+Entry = tuple[float, float, int, float]
+"""Of an iteration: inertia, shift, labels changed, seconds."""
 
 
 @dataclass
@@ -24,6 +30,17 @@ class Run:
     n_iter: int
     converged: bool
     history: dict[str, Array]
+
+    def results(self, rows: Rows) -> dict[str, Any]:
+        """The attributes of an estimator that this run fitted."""
+        return {
+            "cluster_centers_": self.centers,
+            "labels_": self.labels,
+            "inertia_": in_data_units(self.inertia, rows),
+            "n_iter_": self.n_iter,
+            "converged_": self.converged,
+            "history_": self.history,
+        }
 
 
 class Runner:
@@ -50,25 +67,36 @@ class Runner:
         self._spread: Spread | None = None
         self._threshold = 0.0
 
-    def run(self, centers: Array) -> Run:
-        """Iterate until the labels stay, the centers move little, or max_iter is reached."""
+    def run(self, centers: Array, task: Task | None = None) -> Run:
+        """Iterate until the labels stay, the centers move little, max_iter is reached or a callback says so."""
+        task = task or Task()
         shard = Shard(self.backend, self.rows, len(centers), algorithm=self.algorithm, n_threads=self.n_threads)
-        entries: list[tuple[float, float, int, float]] = []
+        entries: list[Entry] = []
         began, reason = time.perf_counter(), ""
+        part = task.begin("iteration")
         for step in iterate(shard, centers, self.max_iter):
-            inertia = in_data_units(self._spread_of(shard, step).inertia(shard, step), self.rows)
+            value = in_data_units(self._spread_of(shard, step).inertia(shard, step), self.rows)
             shift = math.sqrt(float(step.sq_shifts.sum())) * self.rows.data_unit
             now = time.perf_counter()
-            entries.append((inertia, shift, step.totals.n_changed, now - began))
+            entries.append((value, shift, step.totals.n_changed, now - began))
             began, reason = now, self._reason_to_stop(step)
             if self.say:
-                self.say(f"Iteration {step.n_iter - 1}, inertia {inertia}.")
-            if reason:
+                self.say(f"Iteration {step.n_iter - 1}, inertia {value}.")
+            is_stopped = part.end(partial(self._results_if_ended, step, bool(reason), entries))
+            if reason or is_stopped or step.n_iter == self.max_iter:
                 break
+            part = task.begin("iteration")
         if self.say and reason:
             self.say(f"Converged at iteration {step.n_iter - 1}: {reason}")
         centers, labels, final = finish(shard, step)
         return Run(centers, labels, final, step.n_iter, bool(reason), as_history(entries))
+
+    def _results_if_ended(self, step: Iteration, converged: bool, entries: list[Entry]) -> dict[str, Any]:
+        """The results if this step were the last one; the labels of the run stay as they are."""
+        centers, labels = step.new_centers, np.full(self.rows.n, -1, dtype=np.int32)
+        assign(self.backend, self.rows, centers, labels, self.n_threads)
+        final = inertia(self.backend, self.rows, centers, labels, self.n_threads)
+        return Run(centers, labels, final, step.n_iter, converged, as_history(entries)).results(self.rows)
 
     def _spread_of(self, shard: Shard, step: Iteration) -> Spread:
         """The spread of the rows and the threshold of the tolerance, found in the first iteration of the first run."""
@@ -91,7 +119,7 @@ class Runner:
         return ""
 
 
-def as_history(entries: list[tuple[float, float, int, float]]) -> dict[str, Array]:
+def as_history(entries: list[Entry]) -> dict[str, Array]:
     """One array a column, one entry an iteration."""
     inertia, shift, n_changed, seconds = zip(*entries, strict=True)
     return {

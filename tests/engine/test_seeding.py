@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import tracemalloc
+from typing import Any
 
 import numpy as np
 import pytest
 import sklearn.cluster
 
 from kmeans_fast.backends import BACKENDS, get_backend
+from kmeans_fast.engine import slices
 from kmeans_fast.engine.seeding import SEEDINGS, plus_plus, random_rows, seed
 
 every_backend = pytest.mark.parametrize("name", BACKENDS)
@@ -35,6 +37,29 @@ def test_float32_rows_are_seeded_like_their_float64_values(random_state: int) ->
     backend = get_backend()
     chosen = plus_plus(backend, backend.prepare(X), 20, np.random.RandomState(random_state))
     assert chosen.tolist() == expected.tolist()
+
+
+@every_backend
+def test_candidates_measured_a_few_at_a_time_are_picked_alike(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    X = np.random.default_rng(0).standard_normal((700, 3))
+    backend = get_backend(name)
+    n_calls = []
+
+    class Counting:
+        lower_sq_dists = staticmethod(backend.lower_sq_dists)
+
+        @staticmethod
+        def candidate_potentials(*args: Any, **options: Any) -> None:
+            n_calls.append(len(args[2]))
+            backend.candidate_potentials(*args, **options)
+
+    picked = []
+    for work in (10**10, 2 * X.size):
+        monkeypatch.setattr(slices, "WORK", work)
+        rng = np.random.RandomState(0)
+        picked.append(plus_plus(Counting(), backend.prepare(X), 4, rng, n_local_trials=5).tolist())
+    assert n_calls == [5] * 3 + [2, 2, 1] * 3
+    assert picked[0] == picked[1]
 
 
 @every_backend

@@ -22,10 +22,10 @@ def shard_of(name: str, X: list[list[float]], centers: list[list[float]], weight
 
 
 @every_backend
-def test_farthest_rows_come_by_distance_then_by_index(name: str) -> None:
+def test_farthest_rows_come_by_distance_and_of_equal_ones_the_last_first(name: str) -> None:
     centers = [[0.0]]
     shard = shard_of(name, [[1], [-3], [2], [3], [3], [0]], centers)
-    for count, expected in [(1, [1]), (2, [1, 3]), (4, [1, 3, 4, 2]), (6, [1, 3, 4, 2, 0])]:
+    for count, expected in [(1, [4]), (2, [4, 3]), (4, [4, 3, 1, 2]), (6, [4, 3, 1, 2, 0])]:
         sq_dists, rows = shard.farthest(count, np.array(centers))
         assert rows.tolist() == expected
         assert sq_dists.tolist() == [[9, 9, 9, 4, 1][i] for i in range(len(expected))]

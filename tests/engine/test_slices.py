@@ -19,6 +19,10 @@ def test_row_slices_cover_every_row_once(n: int, work: int) -> None:
     assert all((stop - start) * 10 <= max(work, 640) for start, stop in slices)
 
 
+def test_slices_need_not_begin_at_groups() -> None:
+    assert list(row_slices(0, 7, 10, 30, alignment=1)) == [(0, 3), (3, 6), (6, 7)]
+
+
 @pytest.mark.parametrize("work", [1, 6400, 20_000, 10**9])
 def test_runs_of_groups_keep_the_borders_and_the_limit(work: int) -> None:
     borders = group_borders(5000, 3)

@@ -105,13 +105,13 @@ def test_automatic_number_of_runs(init: Any, expected: int) -> None:
 
 
 def test_more_runs_from_given_centers_warn() -> None:
-    with pytest.warns(RuntimeWarning, match="one run from it, not n_init=3"):
+    with pytest.warns(RuntimeWarning, match="performing only one init in KMeans, not n_init=3"):
         model = KMeans(init=NOISE[:8], n_init=3).fit(NOISE)
     assert model._n_init == 1
 
 
 def test_elkan_with_one_cluster_warns() -> None:
-    with pytest.warns(RuntimeWarning, match="nothing to prune"):
+    with pytest.warns(RuntimeWarning, match="doesn't make sense for a single cluster"):
         model = KMeans(1, algorithm="elkan").fit(NOISE)
     np.testing.assert_allclose(model.cluster_centers_[0], NOISE.mean(axis=0))
 

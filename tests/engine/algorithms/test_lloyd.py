@@ -21,7 +21,7 @@ def test_small_pieces_change_no_bit(work: int, row: Row, monkeypatch: pytest.Mon
     for limit in (slices.WORK, work):
         monkeypatch.setattr(lloyd, "WORK", limit)
         monkeypatch.setattr(slices.group_runs, "__defaults__", (limit,))
-        monkeypatch.setattr(slices.row_slices, "__defaults__", (limit, 64))
+        monkeypatch.setattr(slices, "WORK", limit)
         labels = np.full(3100, -1, np.int32)
         totals = lloyd.Lloyd(backend, backend.prepare(X, weights), labels, 1).step(centers, None)
         results.append((labels, totals.sums, totals.mass, totals.n_changed))
