@@ -30,12 +30,18 @@ if TYPE_CHECKING:
     from ._info import info
     from .estimators.functions import kmeans_plusplus
     from .estimators.kmeans import KMeans
+    from .estimators.minibatch import MiniBatchKMeans
 
 __version__ = "0.1.0"
 
-__all__ = ["BACKENDS", "KMeans", "__version__", "info", "kmeans_plusplus"]
+__all__ = ["BACKENDS", "KMeans", "MiniBatchKMeans", "__version__", "info", "kmeans_plusplus"]
 
-_HOMES = {"KMeans": ".estimators.kmeans", "kmeans_plusplus": ".estimators.functions", "info": "._info"}
+_HOMES = {
+    "KMeans": ".estimators.kmeans",
+    "MiniBatchKMeans": ".estimators.minibatch",
+    "kmeans_plusplus": ".estimators.functions",
+    "info": "._info",
+}
 """Public name -> module, imported on first use, so that `import kmeans_fast` stays light."""
 
 

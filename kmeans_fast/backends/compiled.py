@@ -7,7 +7,7 @@ from functools import cache
 from typing import Any
 
 from .conditioning import allowed_budget, condition
-from .protocol import Array, Floats
+from .protocol import Array, Floats, Indices
 
 try:
     from ..kernels import _bounds, _distances, _kernels, _nearest, _seeding
@@ -55,6 +55,11 @@ class Compiled:
             weight_unit=conditioning.weight_unit,
             copy_budget=allowed_budget(X, copy_budget),
         )
+
+    def take(self, rows: _kernels.Rows, chosen: Indices) -> _kernels.Rows:
+        """As in protocol.py."""
+        # ndarray.take gathers whole rows in half the time of indexing.
+        return _kernels.rows_like(rows.X.take(chosen, axis=0), rows)
 
     def facts(self) -> dict[str, Any]:
         """What was built and what this machine can run of it."""

@@ -14,6 +14,7 @@ from .identity import (
     label_sq_dists,
     lower_sq_dists,
     prepare,
+    take,
     two_nearest,
 )
 from .protocol import Array, Floats, Indices, Labels
@@ -27,6 +28,7 @@ __all__ = [
     "nearest_and_sum",
     "prepare",
     "sum_by_label",
+    "take",
     "two_nearest",
 ]
 

@@ -208,6 +208,20 @@ def prepare(
     return rows
 
 
+def rows_like(const real_t[:, ::1] X, Rows rows):
+    """Rows over X, each of weight one, with the conditioning of ``rows`` and the spare memory of their calls."""
+    cdef Rows like = Rows()
+    if X.shape[0] == 0 or X.shape[1] != rows.c.d or sizeof(real_t) != rows.table.itemsize:
+        raise ValueError(f"X ({X.shape[0]}, {X.shape[1]}) is empty or not like rows of {rows.c.d} features.")
+    like.table, like.c = rows.table, rows.c
+    like.X, like.weights, like.weight_unit = X.base, None, 1.0
+    like._origin, like._spare = rows._origin, rows._spare
+    like.c.x, like.c.n = &X[0, 0], X.shape[0]
+    like.c.weights, like.c.tiles = NULL, NULL
+    like._copy_budget, like._n_assigned = 0.0, 0.0
+    return like
+
+
 cdef enum:
     PASSES_BEFORE_COPY = 16     # a copy costs as much as packing saves in about so many passes over the rows
     CENTERS_OF_COPY = 32        # with more, or with
