@@ -7,6 +7,7 @@ centers that were given few rows, so that the same random state gives the same s
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -14,9 +15,10 @@ from typing import Any
 import numpy as np
 
 from ..backends.protocol import Array, Backend, Floats, Indices, Rows
+from .loop import squared_shifts
 from .partials import Partials
 from .seeding import RandomState, probabilities, seed
-from .shard import Shard, weighted_sum
+from .shard import Shard, in_data_units, weighted_sum
 from .slices import cache_slices
 
 ROWS_OF_A_CENTER = 10
@@ -230,22 +232,16 @@ class StopRule:
         self.threshold = threshold
         self.max_no_improvement = max_no_improvement
         self.smoothed: float | None = None
-        """Exponentially weighted mean of the inertia of a row; the first step, which only shows the start, is left out."""
-        self._first: float | None = None
+        """Exponentially weighted mean of the inertia of a row, without the first step: that one shows the start."""
+        self._n_steps = 0
         self._newest_share = min(batch_size * 2.0 / (n + 1), 1.0)
         self._least = math.inf
         self._n_without_improvement = 0
 
-    @property
-    def smoothed_inertia(self) -> float:
-        """What is known of the inertia of a row after at least one step."""
-        assert self._first is not None
-        return self._first if self.smoothed is None else self.smoothed
-
     def reason_to_stop(self, inertia: float, sq_shift: float) -> str:
         """Takes the mean inertia of the rows of the next batch; empty: go on."""
-        if self._first is None:
-            self._first = inertia
+        self._n_steps += 1
+        if self._n_steps == 1:
             return ""
         if self.smoothed is None:
             self.smoothed = inertia
@@ -261,3 +257,41 @@ class StopRule:
         if self.max_no_improvement is not None and self._n_without_improvement >= self.max_no_improvement:
             return "lack of improvement in inertia"
         return ""
+
+
+@dataclass(frozen=True)
+class Run:
+    n_steps: int
+    converged: bool
+    smoothed: float
+    """Smoothed mean inertia of a row of weight one, in units; of the only step, if there was one only."""
+    history: dict[str, Array]
+    """By step: mean 'inertia' of the batch in the units of the data, 'n_reassigned', 'seconds'."""
+
+
+def learn_until(stop: StopRule, learner: Learner, rows: Rows, n_steps: int) -> Run:
+    """Take steps until the rule says stop, but at most n_steps > 0; tell what happens."""
+    entries: list[tuple[float, int, float]] = []
+    began, reason = time.perf_counter(), ""
+    for step in iterate(learner, rows, n_steps):
+        inertia = step.inertia / learner.batch_size
+        moves = squared_shifts(step.new_centers, step.centers, rows.data_unit).sum() if stop.threshold > 0 else 0.0
+        reason = stop.reason_to_stop(inertia, float(moves))
+        now = time.perf_counter()
+        entries.append((of_a_row(inertia, rows), step.n_reassigned, now - began))
+        began = now
+        if learner.say:
+            smoothed = "" if stop.smoothed is None else f", ewa inertia: {of_a_row(stop.smoothed, rows)}"
+            learner.say(f"Minibatch step {len(entries)}/{n_steps}: mean batch inertia: {entries[-1][0]}{smoothed}")
+            if reason:
+                learner.say(f"Converged ({reason}) at step {len(entries)}/{n_steps}")
+        if reason:
+            break
+    columns = zip(("inertia", "n_reassigned", "seconds"), zip(*entries, strict=True), strict=True)
+    history = {name: np.array(column) for name, column in columns}
+    return Run(len(entries), bool(reason), inertia if stop.smoothed is None else stop.smoothed, history)
+
+
+def of_a_row(inertia: float, rows: Rows) -> float:
+    """The inertia of a row of weight one, in the units of the caller's data."""
+    return in_data_units(inertia / rows.weight_unit, rows)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import time
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -18,8 +17,7 @@ from sklearn.utils._param_validation import Interval
 from .._validation import check_centers, check_rng, check_weights, check_X
 from ..backends.protocol import Array, Backend, Floats, Rows
 from ..engine.inertia import mean_variance
-from ..engine.loop import squared_shifts
-from ..engine.minibatch import Learner, StopRule, first_centers, inertia_of_sample, iterate, random_integers
+from ..engine.minibatch import Learner, StopRule, first_centers, inertia_of_sample, learn_until, random_integers
 from ..engine.seeding import RandomState
 from ..engine.shard import Shard, in_data_units
 from .base import BaseKMeans
@@ -174,14 +172,17 @@ class MiniBatchKMeans(BaseKMeans):
             rows = backend.prepare(X, weights, copy_budget=self.copy_budget, n_threads=n_threads)
             centers = self._best_start(init, backend, rows, random_state, n_threads)
             learner = self._learner(backend, centers, np.zeros(self.n_clusters), 0, random_state, n_threads)
-            stop = self._stop_rule(rows)
-            self._learn_until(stop, learner, rows)
+            run = learn_until(self._stop_rule(rows), learner, rows, self.max_iter * rows.n // self._batch_size)
             self._keep(learner)
-            vars(self).pop("labels_", None)
+            self.n_steps_ = run.n_steps
+            self.n_iter_ = math.ceil(run.n_steps * self._batch_size / rows.n)
+            self.converged_ = run.converged
+            self.history_ = run.history
             if self.compute_labels:
                 self._label(backend, rows, n_threads)
             else:
-                self.inertia_ = in_data_units(stop.smoothed_inertia * total_weight(rows), rows)
+                self.__dict__.pop("labels_", None)
+                self.inertia_ = in_data_units(run.smoothed * total_weight(rows), rows)
             rows.release()
         return self
 
@@ -262,9 +263,7 @@ class MiniBatchKMeans(BaseKMeans):
             return self.init
         return check_centers(self.init, X, self.n_clusters)
 
-    def _start(
-        self, init: Any, backend: Backend, rows: Rows, random_state: RandomState, n_threads: int
-    ) -> Array:
+    def _start(self, init: Any, backend: Backend, rows: Rows, random_state: RandomState, n_threads: int) -> Array:
         centers = first_centers(
             init, backend, rows, self.n_clusters, random_state, init_size=self._init_size, n_threads=n_threads
         )
@@ -323,36 +322,7 @@ class MiniBatchKMeans(BaseKMeans):
 
     def _stop_rule(self, rows: Rows) -> StopRule:
         threshold = self.tol * mean_variance(rows.X, rows.data_unit) if self.tol > 0 else 0.0
-        return StopRule(
-            rows.n, self._batch_size, threshold=threshold, max_no_improvement=self.max_no_improvement
-        )
-
-    def _learn_until(self, stop: StopRule, learner: Learner, rows: Rows) -> None:
-        """Take steps until the rule says stop or all passes are over; tell and remember what happened."""
-        n_steps = self.max_iter * rows.n // self._batch_size
-        entries: list[tuple[float, int, float]] = []
-        began, reason = time.perf_counter(), ""
-        for step in iterate(learner, rows, n_steps):
-            inertia = step.inertia / self._batch_size
-            moves = squared_shifts(step.new_centers, step.centers, rows.data_unit).sum() if stop.threshold > 0 else 0.0
-            reason = stop.reason_to_stop(inertia, float(moves))
-            now = time.perf_counter()
-            entries.append((of_a_row(inertia, rows), step.n_reassigned, now - began))
-            began = now
-            if self.verbose:
-                told = f"Minibatch step {len(entries)}/{n_steps}: mean batch inertia: {entries[-1][0]}"
-                if stop.smoothed is not None:
-                    told += f", ewa inertia: {of_a_row(stop.smoothed, rows)}"
-                print(told)
-                if reason:
-                    print(f"Converged ({reason}) at step {len(entries)}/{n_steps}")
-            if reason:
-                break
-        self.n_steps_ = len(entries)
-        self.n_iter_ = math.ceil(self.n_steps_ * self._batch_size / rows.n)
-        self.converged_ = bool(reason)
-        columns = dict(zip(("inertia", "n_reassigned", "seconds"), zip(*entries, strict=True), strict=True))
-        self.history_ = {name: np.array(column) for name, column in columns.items()}
+        return StopRule(rows.n, self._batch_size, threshold=threshold, max_no_improvement=self.max_no_improvement)
 
     # ---- after the last step ----------------------------------------------------------------------------------
 
@@ -373,24 +343,19 @@ def total_weight(rows: Rows) -> float:
     return rows.n if rows.weights is None else float(rows.weights.sum())
 
 
-def of_a_row(inertia: float, rows: Rows) -> float:
-    """The inertia of a row of weight one, in the units of the caller's data."""
-    return in_data_units(inertia / rows.weight_unit, rows)
-
-
 @contextmanager
 def rewound_if_interrupted(random_state: RandomState) -> Iterator[None]:
-    """An error or an interrupt takes the draws back, so that the same call can be made again; not numpy's global ones."""
-    if random_state is check_rng(None):
-        yield
-        return
-    holder: Any = random_state.bit_generator if isinstance(random_state, np.random.Generator) else random_state
-    before = holder.state if holder is not random_state else holder.get_state()
+    """An error or an interrupt takes the draws back, so that the same call may follow; but not numpy's global ones."""
+    before: Any
+    if isinstance(random_state, np.random.Generator):
+        before = random_state.bit_generator.state
+    else:
+        before = random_state.get_state()
     try:
         yield
     except BaseException:
-        if holder is random_state:
-            holder.set_state(before)
-        else:
-            holder.state = before
+        if isinstance(random_state, np.random.Generator):
+            random_state.bit_generator.state = before
+        elif random_state is not check_rng(None):
+            random_state.set_state(before)
         raise
