@@ -30,13 +30,15 @@ if TYPE_CHECKING:
     from ._info import info
     from .estimators.functions import k_means, kmeans_plusplus
     from .estimators.kmeans import KMeans
+    from .estimators.minibatch import MiniBatchKMeans
 
 __version__ = "0.1.0"
 
-__all__ = ["BACKENDS", "KMeans", "__version__", "info", "k_means", "kmeans_plusplus"]
+__all__ = ["BACKENDS", "KMeans", "MiniBatchKMeans", "__version__", "info", "k_means", "kmeans_plusplus"]
 
 _HOMES = {
     "KMeans": ".estimators.kmeans",
+    "MiniBatchKMeans": ".estimators.minibatch",
     "k_means": ".estimators.functions",
     "kmeans_plusplus": ".estimators.functions",
     "info": "._info",

@@ -18,7 +18,17 @@ if not (CHECKOUT / "benchmarks").is_dir():
 sys.path.insert(0, str(CHECKOUT))
 
 from benchmarks import __main__ as command  # noqa: E402
-from benchmarks import bench_fits, bench_kernels, bench_memory, check, datasets, peers, report, runner  # noqa: E402
+from benchmarks import (  # noqa: E402
+    bench_fits,
+    bench_kernels,
+    bench_memory,
+    bench_minibatch,
+    check,
+    datasets,
+    peers,
+    report,
+    runner,
+)
 
 TINY = runner.Settings(repeat=1, n_threads=1, backends=("identity",))
 
@@ -83,6 +93,14 @@ def test_fit_rows_are_complete(backend, is_default):
     assert row.ratio > 0
     assert row.inertia == pytest.approx(row.peer_inertia)
     assert row.n_wrong == 0
+
+
+def test_rows_of_mini_batch_fits_are_complete():
+    (row,) = bench_minibatch.run_fit("tiny", "blobs", (1500, 2), 3, "float64", TINY)
+    assert (row.backend, row.n, row.d, row.k, row.n_wrong) == ("identity", 1500, 2, 3, 0)
+    assert row.inertia == pytest.approx(row.peer_inertia)
+    assert row.n_iter == row.peer_n_iter > 1
+    assert row.ratio > 0
 
 
 def test_memory_rows_are_complete():

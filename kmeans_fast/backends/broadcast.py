@@ -17,6 +17,7 @@ from .identity import (
     prepare,
     relabel,
     sum_by_label,
+    take,
     two_nearest,
 )
 from .protocol import Array, Floats, Indices, Labels
@@ -34,6 +35,7 @@ __all__ = [
     "nearest_in_blocks",
     "prepare",
     "sum_by_label",
+    "take",
     "two_nearest",
 ]
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from .conditioning import allowed_budget, condition
 from .curve import places_on_curve
-from .protocol import Array, Floats, Labels
+from .protocol import Array, Floats, Indices, Labels
 
 try:
     from ..kernels import _bounds, _boxes, _distances, _kernels, _moves, _nearest, _seeding
@@ -65,6 +65,11 @@ class Compiled:
             last_digit=conditioning.last_digit,
             copy_budget=allowed_budget(X, copy_budget),
         )
+
+    def take(self, rows: _kernels.Rows, chosen: Indices) -> _kernels.Rows:
+        """As in protocol.py."""
+        # ndarray.take gathers whole rows in half the time of indexing.
+        return _kernels.rows_like(rows.X.take(chosen, axis=0), rows)
 
     def make_blocks(self, rows: _kernels.Rows, labels: Labels, *, n_threads: int = 1) -> _boxes.Blocks:
         """As in protocol.py."""

@@ -7,8 +7,9 @@ from float64 to the decider.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -80,6 +81,11 @@ def prepare(X: Array, weights: Floats | None = None, *, copy_budget: float = 0.0
             shifted[part] = conditioned(X[part], conditioning, X.dtype)
         rows.shifted = shifted
     return rows
+
+
+def take(rows: NumpyRows, chosen: Indices) -> NumpyRows:
+    conditioning = replace(rows.conditioning, weights=None, weight_unit=1.0, sq_spread=math.nan)
+    return NumpyRows(rows.X[chosen], None, conditioning, None)
 
 
 def chunks(start: int, stop: int, width: int) -> Iterator[slice]:

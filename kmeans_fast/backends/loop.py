@@ -16,6 +16,7 @@ from .identity import (
     make_blocks,
     nearest_in_blocks,
     prepare,
+    take,
     two_nearest,
 )
 from .protocol import Array, Floats, Indices, Labels
@@ -33,6 +34,7 @@ __all__ = [
     "nearest_in_blocks",
     "prepare",
     "sum_by_label",
+    "take",
     "two_nearest",
 ]
 

@@ -163,6 +163,12 @@ class Backend(Protocol):
         Working copies take at most ``copy_budget`` times the bytes of X; 0 allows none. Raises NotFiniteError.
         """
 
+    def take(self, rows: Rows, chosen: Indices) -> Rows:
+        """Rows over ``X[chosen]`` (m, d), m > 0, each of weight one, with the conditioning and data_unit of ``rows``.
+
+        A batch costs little more than its gathering, and all batches of the same rows have the same units.
+        """
+
     def nearest(
         self,
         rows: Rows,

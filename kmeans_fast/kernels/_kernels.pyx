@@ -1,6 +1,6 @@
 """Instruction sets, memory, rows and centers: what every kernel module builds on."""
 
-from libc.math cimport INFINITY, ldexp
+from libc.math cimport INFINITY, NAN, ldexp
 from libc.stddef cimport size_t
 from libc.string cimport memset
 
@@ -219,6 +219,22 @@ def prepare(
     rows.largest, rows.sums_are_exact = largest, sums_are_exact
     rows._copy_budget, rows._n_assigned = copy_budget, 0.0
     return rows
+
+
+def rows_like(const real_t[:, ::1] X, Rows rows):
+    """Rows over X, each of weight one, with the conditioning of ``rows`` and the spare memory of their calls."""
+    cdef Rows like = Rows()
+    if X.shape[0] == 0 or X.shape[1] != rows.c.d or sizeof(real_t) != rows.table.itemsize:
+        raise ValueError(f"X ({X.shape[0]}, {X.shape[1]}) is empty or not like rows of {rows.c.d} features.")
+    like.table, like.c = rows.table, rows.c
+    like.X, like.weights, like.weight_unit = X.base, None, 1.0
+    like._scaled_origin, like._spare, like.origin = rows._scaled_origin, rows._spare, rows.origin
+    like.largest, like.sq_spread, like.sums_are_exact = rows.largest, NAN, rows.sums_are_exact
+    like._fixed_rows = rows._fixed_rows
+    like.c.x, like.c.n = &X[0, 0], X.shape[0]
+    like.c.weights, like.c.tiles, like.c.tile_is_made = NULL, NULL, NULL
+    like._copy_budget, like._n_assigned = 0.0, 0.0
+    return like
 
 
 cdef enum:

@@ -1,9 +1,10 @@
-"""Groups and ordered sums: the promises that make every backend give the same bits."""
+"""Groups and ordered sums, the promises that make every backend give the same bits; and rows taken from rows."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
+from tables import Row, every_backend
 
 from kmeans_fast.backends.protocol import (
     GROUP_ALIGNMENT,
@@ -62,3 +63,46 @@ def test_groups_cover_the_rows_on_aligned_borders(n: int, k: int) -> None:
 def test_groups_cannot_be_changed_by_who_asks() -> None:
     with pytest.raises(ValueError, match="read-only"):
         group_borders(1000, 5)[0] = 3
+
+
+@every_backend
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("scale", [1.0, 2.0**40])
+def test_taken_rows_give_what_they_give_alone(scale: float, dtype: type, row: Row) -> None:
+    rng, backend = np.random.default_rng(0), row.open()
+    X = ((rng.integers(-9, 10, (row.rows(900), 5)) + 1000) * scale).astype(dtype)
+    chosen, centers = rng.integers(0, len(X), 150), X[:7].copy()
+    rows = backend.prepare(X, rng.random(len(X)))
+    taken, alone = backend.take(rows, chosen), backend.prepare(X[chosen])
+    assert (taken.n, taken.d, taken.weights, taken.weight_unit) == (150, 5, None, 1.0)
+    assert (X[chosen] == taken.X).all() and not np.shares_memory(taken.X, X)
+    found = []
+    for some in (taken, alone):
+        labels, sums, mass, sq_dists = np.full(150, -1, np.int32), np.zeros((2, 7, 5)), np.zeros((2, 7)), np.empty(150)
+        backend.nearest_and_sum(some, group_borders(150, 7), centers, labels, sums, mass)
+        backend.label_sq_dists(some, 0, 150, centers, labels, sq_dists)
+        found.append((labels, sums, mass, sq_dists))
+    for ours, theirs in zip(*found, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+@every_backend
+def test_taken_rows_have_the_units_of_all_and_may_outlive_them(row: Row) -> None:
+    backend = row.open()
+    X = np.array([[2.0**700, 1.0], [2.0**-700, 3.0], [2.0**-700, 9.0]])
+    rows = backend.prepare(X, copy_budget=2.0)
+    assert rows.data_unit > 2.0**600 > backend.prepare(X[1:]).data_unit
+    taken = backend.take(rows, np.array([2, 1, 2]))
+    assert taken.data_unit == rows.data_unit
+    rows.release()
+    del rows
+    labels = np.full(3, -1, np.int32)
+    backend.nearest(taken, 0, 3, X[1:].copy(), labels)
+    assert labels.tolist() == [1, 0, 1]
+
+
+@every_backend
+def test_rows_that_are_not_there_can_not_be_taken(row: Row) -> None:
+    backend = row.open()
+    with pytest.raises(IndexError, match="out of bounds"):
+        backend.take(backend.prepare(np.ones((3, 2))), np.array([0, 3]))
