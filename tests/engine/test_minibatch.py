@@ -175,13 +175,17 @@ def test_all_batches_have_the_units_of_the_rows() -> None:
     assert len([step for step in iterate(learner, rows, 7)]) == 7
 
 
+def partials(sums: np.ndarray, mass: np.ndarray) -> Partials:
+    return Partials(np.stack([sums, np.zeros_like(sums)]), np.stack([mass, np.zeros_like(mass)]))
+
+
 @pytest.mark.parametrize(
     ("dtype", "unit"), [(np.float32, 1.0), (np.float64, 1.0), (np.float64, 2.0**-900), (np.float64, 2.0**900)]
 )
 def test_moves_are_means_rounded_once(dtype: type, unit: float) -> None:
     rng = np.random.default_rng(0)
     centers, counts = rng.standard_normal((70, 900)).astype(dtype), rng.integers(1, 99, 70).astype(float)
-    totals = Partials(rng.standard_normal((70, 900)) * 9, rng.integers(0, 9, 70).astype(float))
+    totals = partials(rng.standard_normal((70, 900)) * 9, rng.integers(0, 9, 70).astype(float))
     counts[5] = 0
     assert not totals.mass.all() and totals.mass[5] > 0
     found = moved(centers * dtype(unit), counts, totals, unit) / dtype(unit)
@@ -193,7 +197,7 @@ def test_moves_are_means_rounded_once(dtype: type, unit: float) -> None:
 
 
 def test_huge_centers_and_counts_give_finite_means() -> None:
-    totals = Partials(np.array([[6.0], [6.0]]), np.array([2.0, 2.0]))
+    totals = partials(np.array([[6.0], [6.0]]), np.array([2.0, 2.0]))
     found = moved(np.array([[1e300], [1e300]]), np.array([2.0, 2e30]), totals, 1.0)
     np.testing.assert_allclose(found, [[5e299], [1e300]])
     learner = learner_of("identity", [[4.0]])
