@@ -38,7 +38,7 @@ def nearest(rows: NumpyRows, start: int, stop: int, centers: Array, labels: Labe
     n_changed = 0
     for part in chunks(start, stop, centers.size):
         old = labels[part.start - start : part.stop - start]
-        new = decide_rows(rows.X[part], centers, rows.data_unit)
+        new = decide_rows(rows.part(part), centers, rows.data_unit)
         n_changed += int(np.count_nonzero(old != new))
         old[:] = new
     return n_changed

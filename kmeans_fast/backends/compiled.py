@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import os
-from functools import cache
-from typing import Any
+from collections.abc import Callable
+from functools import cache, wraps
+from typing import Any, TypeVar, cast
+
+import numpy as np
 
 from .conditioning import allowed_budget, condition
-from .protocol import Array, Floats
+from .csr import csr_arrays
+from .protocol import Floats
 
 try:
-    from ..kernels import _bounds, _distances, _kernels, _nearest, _seeding
+    from ..kernels import _bounds, _csr, _distances, _kernels, _nearest, _seeding
 except ImportError as error:
     raise ImportError(
         "the compiled kernels of kmeans_fast are not built; install the package with a C compiler at hand "
@@ -18,20 +22,33 @@ except ImportError as error:
     ) from error
 
 Rows = _kernels.Rows
+Kernel = TypeVar("Kernel", bound=Callable[..., Any])
+
+
+def of_rows(dense: Kernel, sparse: Kernel) -> Kernel:
+    """The kernel that takes dense rows and sparse ones."""
+
+    @wraps(dense)
+    def kernel(rows: _kernels.Rows, *args: Any, **options: Any) -> Any:
+        if type(rows) is _csr.CsrRows:
+            return sparse(rows, *args, **options)
+        return dense(rows, *args, **options)
+
+    return cast(Kernel, kernel)
 
 
 class Compiled:
     """The compiled kernels for one instruction set."""
 
     name = "compiled"
-    nearest = staticmethod(_nearest.nearest)
-    nearest_and_sum = staticmethod(_nearest.nearest_and_sum)
-    sum_by_label = staticmethod(_nearest.sum_by_label)
-    two_nearest = staticmethod(_bounds.two_nearest)
-    candidate_potentials = staticmethod(_seeding.candidate_potentials)
-    lower_sq_dists = staticmethod(_seeding.lower_sq_dists)
-    label_sq_dists = staticmethod(_distances.label_sq_dists)
-    distances = staticmethod(_distances.distances)
+    nearest = staticmethod(of_rows(_nearest.nearest, _csr.nearest))
+    nearest_and_sum = staticmethod(of_rows(_nearest.nearest_and_sum, _csr.nearest_and_sum))
+    sum_by_label = staticmethod(of_rows(_nearest.sum_by_label, _csr.sum_by_label))
+    two_nearest = staticmethod(of_rows(_bounds.two_nearest, _csr.two_nearest))
+    candidate_potentials = staticmethod(of_rows(_seeding.candidate_potentials, _csr.candidate_potentials))
+    lower_sq_dists = staticmethod(of_rows(_seeding.lower_sq_dists, _csr.lower_sq_dists))
+    label_sq_dists = staticmethod(of_rows(_distances.label_sq_dists, _csr.label_sq_dists))
+    distances = staticmethod(of_rows(_distances.distances, _csr.distances))
     max_threads = staticmethod(_kernels.max_threads)
 
     def __init__(self, isa: str) -> None:
@@ -41,9 +58,11 @@ class Compiled:
         return f"<backend compiled, {self.isa}>"
 
     def prepare(
-        self, X: Array, weights: Floats | None = None, *, copy_budget: float = 0.0, n_threads: int = 1
+        self, X: Any, weights: Floats | None = None, *, copy_budget: float = 0.0, n_threads: int = 1
     ) -> _kernels.Rows:
         """As in protocol.py."""
+        if not isinstance(X, np.ndarray):
+            return self._prepare_sparse(X, weights, n_threads)
         conditioning = condition(X, weights, largest=_kernels.largest(X, isa=self.isa, n_threads=n_threads))
         return _kernels.prepare(
             X,
@@ -54,6 +73,22 @@ class Compiled:
             data_unit=conditioning.data_unit,
             weight_unit=conditioning.weight_unit,
             copy_budget=allowed_budget(X, copy_budget),
+        )
+
+    def _prepare_sparse(self, X: Any, weights: Floats | None, n_threads: int) -> _csr.CsrRows:
+        values, columns, starts = csr_arrays(X)
+        largest = _kernels.largest(values.reshape(1, -1), isa=self.isa, n_threads=n_threads)
+        conditioning = condition(X, weights, largest=largest)
+        return _csr.prepare(
+            X,
+            values,
+            columns,
+            starts,
+            conditioning.weights,
+            isa=self.isa,
+            scale=conditioning.scale,
+            data_unit=conditioning.data_unit,
+            weight_unit=conditioning.weight_unit,
         )
 
     def facts(self) -> dict[str, Any]:

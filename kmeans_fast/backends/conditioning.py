@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -22,7 +23,7 @@ ORDINARY = 480
 @dataclass(frozen=True)
 class Conditioning:
     origin: Array
-    """(d,) of X's dtype: a robust middle of the data."""
+    """(d,) of X's dtype: a robust middle of the data; zeros for a matrix in CSR, whose zeros are not stored."""
     scale: float
     """Power of two that brings max|X| to at most 1, as far as X's dtype can hold it."""
     data_unit: float
@@ -30,7 +31,7 @@ class Conditioning:
     weight_unit: float
 
 
-def allowed_budget(X: Array, copy_budget: float) -> float:
+def allowed_budget(X: Any, copy_budget: float) -> float:
     """``copy_budget``, but 0 for data that live in a file: they may be larger than memory."""
     owner: object = X
     while owner is not None:
@@ -46,18 +47,23 @@ def power_of_two_below(value: float, limit: int) -> float:
     return math.ldexp(1.0, max(-limit, min(limit, exponent)))
 
 
-def condition(X: Array, weights: Floats | None = None, *, largest: float | None = None) -> Conditioning:
-    """Conditioning of finite X (n, d) and finite weights (n,) that are not all zero; makes no copy of X.
+def condition(X: Any, weights: Floats | None = None, *, largest: float | None = None) -> Conditioning:
+    """Conditioning of finite X (n, d), an array or a matrix in CSR, and finite weights (n,) that are not all zero; makes no copy of X.
 
     ``largest`` is max|X|, where the caller has it.
     """
-    n = len(X)
+    n, d = X.shape
+    is_sparse = not isinstance(X, np.ndarray)
     if largest is None:
-        largest = max(abs(float(X.max())), abs(float(X.min())))
+        values = X.data if is_sparse else X
+        largest = max(abs(float(values.max(initial=0.0))), abs(float(values.min(initial=0.0))))
     limit = -int(np.finfo(X.dtype).minexp)
     scale = 0.5 / power_of_two_below(largest, limit - 1) if largest else 1.0
-    sample = X[:: -(-n // SAMPLE)]
-    origin = np.ascontiguousarray(np.partition(sample, len(sample) // 2, axis=0)[len(sample) // 2])
+    if is_sparse:
+        origin = np.zeros(d, dtype=X.dtype)
+    else:
+        sample = X[:: -(-n // SAMPLE)]
+        origin = np.ascontiguousarray(np.partition(sample, len(sample) // 2, axis=0)[len(sample) // 2])
     is_ordinary = largest == 0.0 or 2.0**-ORDINARY <= largest <= 2.0**ORDINARY
     data_unit = 1.0 if is_ordinary else power_of_two_below(largest, 1022)
     if weights is None:

@@ -9,13 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from .conditioning import Conditioning, allowed_budget, condition
+from .csr import csr_arrays, sums_by_label
 from .decider import decide_rows, is_safe, rescaled, sq_dists_direct, sq_dists_paired
-from .protocol import Array, Floats, Indices, Labels, ordered_sum
+from .protocol import Array, Floats, Indices, Labels, ordered_sum, take_rows
 
 name = "identity"
 isa = "numpy"
@@ -29,7 +31,7 @@ SMALLEST = 2.0**-1074
 
 @dataclass
 class NumpyRows:
-    X: Array
+    X: Any
     weights: Floats | None
     conditioning: Conditioning
     shifted: Array | None
@@ -44,6 +46,18 @@ class NumpyRows:
         return self.X.shape[1]
 
     @property
+    def is_sparse(self) -> bool:
+        return not isinstance(self.X, np.ndarray)
+
+    @property
+    def values_per_row(self) -> int:
+        return max(1, self.X.nnz // self.n) if self.is_sparse else self.d
+
+    def part(self, rows: slice | Indices) -> Array:
+        """These rows as an array (m, d): of a matrix in CSR, no more of it than a chunk."""
+        return take_rows(self.X, rows)
+
+    @property
     def data_unit(self) -> float:
         return self.conditioning.data_unit
 
@@ -55,9 +69,12 @@ class NumpyRows:
         self.shifted = None
 
 
-def prepare(X: Array, weights: Floats | None = None, *, copy_budget: float = 0.0, n_threads: int = 1) -> NumpyRows:
+def prepare(X: Any, weights: Floats | None = None, *, copy_budget: float = 0.0, n_threads: int = 1) -> NumpyRows:
     conditioning = condition(X, weights)
     rows = NumpyRows(X, conditioning.weights, conditioning, None)
+    if rows.is_sparse:
+        csr_arrays(X)
+        return rows
     if allowed_budget(X, copy_budget) >= 1.0:
         shifted = np.empty_like(X)
         for part in chunks(0, rows.n, rows.d):
@@ -116,7 +133,7 @@ def certified_labels(x: Array, centers: Array) -> tuple[Labels, npt.NDArray[np.b
 
 def nearest_of(rows: NumpyRows, part: slice, centers: Array) -> Labels:
     """Labels of one chunk: the cascade from X's dtype through float64 to the decider."""
-    x, conditioning = rows.X[part], rows.conditioning
+    x, conditioning = rows.part(part), rows.conditioning
     shifted = conditioned(x, conditioning, x.dtype) if rows.shifted is None else rows.shifted[part]
     labels, is_certain = certified_labels(shifted, conditioned(centers, conditioning, x.dtype))
     open_rows = np.flatnonzero(~is_certain)
@@ -165,6 +182,10 @@ def sum_by_label(
     for first, last in zip(borders[:-1].tolist(), borders[1:].tolist(), strict=True):
         group_labels = labels[first - int(borders[0]) : last - int(borders[0])].astype(np.intp)
         weights = None if rows.weights is None else rows.weights[first:last]
+        mass += np.bincount(group_labels, weights, minlength=k)
+        if rows.is_sparse:
+            sums += sums_by_label(rows.X[first:last], weights, rows.data_unit, group_labels, k)
+            continue
         # bincount adds in row order.
         for feature in range(rows.d):
             terms = rows.X[first:last, feature].astype(np.float64)
@@ -173,7 +194,6 @@ def sum_by_label(
             if weights is not None:
                 terms *= weights
             sums[:, feature] += np.bincount(group_labels, terms, minlength=k)
-        mass += np.bincount(group_labels, weights, minlength=k)
 
 
 def two_nearest(
@@ -190,7 +210,7 @@ def two_nearest(
     slack = 2 * gamma(rows.d + 4, 2.0**-53)
     for some in chunks(0, len(chosen), centers.size):
         part = chosen[some]
-        x = rows.X[part]
+        x = rows.part(part)
         new = decide_rows(x, centers, rows.data_unit)
         n_changed += int(np.count_nonzero(labels[part] != new))
         labels[part] = new
@@ -246,7 +266,7 @@ def candidate_potentials(
 
 def lower_sq_dists(rows: NumpyRows, center: Array, sq_dists: Floats, *, n_threads: int = 1) -> None:
     for part in chunks(0, rows.n, rows.d):
-        x = rows.X[part]
+        x = rows.part(part)
         new = sq_dists_paired(x, np.broadcast_to(center, x.shape), rows.data_unit)
         np.minimum(sq_dists[part], new, out=sq_dists[part])
 
@@ -256,7 +276,7 @@ def label_sq_dists(
 ) -> None:
     for part in chunks(start, stop, rows.d):
         here = slice(part.start - start, part.stop - start)
-        sq_dists[here] = sq_dists_paired(rows.X[part], centers[labels[here]], rows.data_unit)
+        sq_dists[here] = sq_dists_paired(rows.part(part), centers[labels[here]], rows.data_unit)
 
 
 def distances(rows: NumpyRows, start: int, stop: int, centers: Array, out: Array, *, n_threads: int = 1) -> None:
@@ -264,7 +284,8 @@ def distances(rows: NumpyRows, start: int, stop: int, centers: Array, out: Array
     shifted_centers = conditioned(centers, conditioning, np.float64)
     center_sq_norms = np.einsum("ij,ij->i", shifted_centers, shifted_centers)
     for part in chunks(start, stop, rows.d + 2 * len(centers)):
-        shifted = conditioned(rows.X[part], conditioning, np.float64)
+        x = rows.part(part)
+        shifted = conditioned(x, conditioning, np.float64)
         with np.errstate(over="ignore", under="ignore", invalid="ignore"):
             sq_norms = np.einsum("ij,ij->i", shifted, shifted)[:, None]
             sq_dists = sq_norms - 2 * (shifted @ shifted_centers.T) + center_sq_norms
@@ -275,7 +296,7 @@ def distances(rows: NumpyRows, start: int, stop: int, centers: Array, out: Array
         redo_row, redo_col = np.nonzero(~is_kept)
         for some in chunks(0, len(redo_row), 3 * rows.d):
             row, col = redo_row[some], redo_col[some]
-            dists[row, col] = dists_paired(rows.X[part][row], centers[col], rows.data_unit, 1.0)
+            dists[row, col] = dists_paired(x[row], centers[col], rows.data_unit, 1.0)
         with np.errstate(over="ignore", under="ignore"):
             out[part.start - start : part.stop - start] = dists
 

@@ -37,7 +37,7 @@ isa = "numpy"
 def nearest(rows: NumpyRows, start: int, stop: int, centers: Array, labels: Labels, *, n_threads: int = 1) -> int:
     n_changed = 0
     for i in range(start, stop):
-        x = rows.X[i]
+        x = rows.part(slice(i, i + 1))[0]
         label, least = 0, math.inf
         for j, center in enumerate(centers):
             sq_dist = float(sq_dists_direct(x, center, rows.data_unit))
@@ -73,7 +73,7 @@ def sum_by_label(
         for i in range(borders[group], borders[group + 1]):
             label = labels[i - borders[0]]
             weight = 1.0 if rows.weights is None else rows.weights[i]
-            group_sums[label] += weight * (rows.X[i].astype(np.float64) / rows.data_unit)
+            group_sums[label] += weight * (rows.part(slice(i, i + 1))[0].astype(np.float64) / rows.data_unit)
             group_mass[label] += weight
         sums += group_sums
         mass += group_mass

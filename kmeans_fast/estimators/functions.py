@@ -11,7 +11,7 @@ from sklearn.utils._param_validation import Interval, validate_params
 from .._threads import resolve_n_threads, worthwhile
 from .._validation import check_rng, check_weights, check_X
 from ..backends import get_backend
-from ..backends.protocol import Array, Indices
+from ..backends.protocol import Array, Indices, take_rows
 from ..engine.seeding import plus_plus
 
 
@@ -39,7 +39,7 @@ def kmeans_plusplus(
 
     Parameters
     ----------
-    X : array-like of shape (n_samples, n_features)
+    X : {array-like, sparse matrix} of shape (n_samples, n_features)
         The rows to pick from.
     n_clusters : int
         How many to pick.
@@ -69,11 +69,12 @@ def kmeans_plusplus(
     array([3, 2])
     """
     checked = check_X(X)
-    if len(checked) < n_clusters:
-        raise ValueError(f"n_samples={len(checked)} should be >= n_clusters={n_clusters}.")
-    if x_squared_norms is not None and len(x_squared_norms) != len(checked):
+    n = checked.shape[0]
+    if n < n_clusters:
+        raise ValueError(f"n_samples={n} should be >= n_clusters={n_clusters}.")
+    if x_squared_norms is not None and len(x_squared_norms) != n:
         raise ValueError(
-            f"The length of x_squared_norms {len(x_squared_norms)} should be equal to n_samples={len(checked)}."
+            f"The length of x_squared_norms {len(x_squared_norms)} should be equal to n_samples={n}."
         )
     weights = check_weights(sample_weight, checked)
     backend = get_backend()
@@ -82,4 +83,4 @@ def kmeans_plusplus(
     indices = plus_plus(
         backend, rows, n_clusters, check_rng(random_state), n_local_trials=n_local_trials, n_threads=n_threads
     )
-    return checked[indices], indices
+    return take_rows(checked, indices), indices

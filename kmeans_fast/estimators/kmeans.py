@@ -130,8 +130,9 @@ class KMeans(BaseKMeans):
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
-            The rows to cluster. Copied only if not C-contiguous float32 or float64; never modified.
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            The rows to cluster. Copied only if not C-contiguous (or CSR with sorted
+            columns), float32 or float64; never modified.
         y : ignored
             Present by convention.
         sample_weight : array-like of shape (n_samples,), default=None
@@ -149,8 +150,8 @@ class KMeans(BaseKMeans):
         return self
 
     def _check_against(self, X: Array) -> None:
-        if len(X) < self.n_clusters:
-            raise ValueError(f"n_samples={len(X)} should be >= n_clusters={self.n_clusters}.")
+        if X.shape[0] < self.n_clusters:
+            raise ValueError(f"n_samples={X.shape[0]} should be >= n_clusters={self.n_clusters}.")
         is_array = not isinstance(self.init, str) and not callable(self.init)
         if self.n_init == "auto":
             self._n_init = 1 if is_array or self.init == "k-means++" else 10
@@ -172,7 +173,7 @@ class KMeans(BaseKMeans):
             )
             self._algorithm = "lloyd"
         if self._algorithm not in ALGORITHMS:
-            self._algorithm = choose(len(X), X.shape[1], self.n_clusters, X.dtype)
+            self._algorithm = choose(X.shape[0], X.shape[1], self.n_clusters, X.dtype)
 
     def _best_run(self, X: Array, weights: Any) -> tuple[Run, float]:
         """The best of ``_n_init`` runs, and its inertia in the units of X."""
@@ -235,9 +236,9 @@ class KMeans(BaseKMeans):
     ) -> Array:
         """First centers for X, as scikit-learn's method of this name gives them."""
         rng = check_rng(random_state)
-        if init_size is not None and init_size < len(X):
+        if init_size is not None and init_size < X.shape[0]:
             draw = rng.integers if isinstance(rng, np.random.Generator) else rng.randint
-            chosen = draw(0, len(X), init_size)
+            chosen = draw(0, X.shape[0], init_size)
             X = X[chosen]
             sample_weight = None if sample_weight is None else sample_weight[chosen]
         X = check_X(X)

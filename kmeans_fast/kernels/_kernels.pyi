@@ -1,13 +1,17 @@
+from typing import Any
+
 from ..backends.protocol import Array, Floats
 
 class Rows:
-    X: Array
+    X: Any
     weights: Floats | None
     weight_unit: float
     @property
     def n(self) -> int: ...
     @property
     def d(self) -> int: ...
+    @property
+    def values_per_row(self) -> int: ...
     @property
     def data_unit(self) -> float: ...
     @property

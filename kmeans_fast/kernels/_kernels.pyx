@@ -168,6 +168,10 @@ cdef class Rows:
         return self.c.d
 
     @property
+    def values_per_row(self):
+        return self.c.d
+
+    @property
     def data_unit(self):
         return self.c.data_unit
 

@@ -16,8 +16,9 @@ class Lloyd:
 
     def step(self, centers: Array, shifts: Floats | None) -> Partials:
         totals = Partials.zeros(*centers.shape)
-        for run in group_runs(group_borders(self.rows.n, len(centers)), centers.size):
-            if int(run[-1] - run[0]) * centers.size > 2 * WORK:
+        work_per_row = len(centers) * self.rows.values_per_row
+        for run in group_runs(group_borders(self.rows.n, len(centers)), work_per_row):
+            if int(run[-1] - run[0]) * work_per_row > 2 * WORK:
                 self._step_in_pieces(run, centers, totals)
             else:
                 totals.n_changed += self.backend.nearest_and_sum(
@@ -33,7 +34,7 @@ class Lloyd:
 
     def _step_in_pieces(self, group: Indices, centers: Array, totals: Partials) -> None:
         """One group that is too much work for one call: labels piece by piece, then the sums of the whole group."""
-        for start, stop in row_slices(int(group[0]), int(group[1]), centers.size):
+        for start, stop in row_slices(int(group[0]), int(group[1]), len(centers) * self.rows.values_per_row):
             totals.n_changed += self.backend.nearest(
                 self.rows, start, stop, centers, self.labels[start:stop], n_threads=self.n_threads
             )
