@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .conditioning import Conditioning, allowed_budget, condition
-from .csr import csr_arrays, sums_by_label
+from .csr import csr_arrays, seeding_sq_dists, sums_by_label
 from .decider import decide_rows, is_safe, rescaled, sq_dists_direct, sq_dists_paired
 from .protocol import Array, Floats, Indices, Labels, ordered_sum, take_rows
 
@@ -265,9 +265,12 @@ def candidate_potentials(
 
 
 def lower_sq_dists(rows: NumpyRows, center: Array, sq_dists: Floats, *, n_threads: int = 1) -> None:
-    for part in chunks(0, rows.n, rows.d):
-        x = rows.part(part)
-        new = sq_dists_paired(x, np.broadcast_to(center, x.shape), rows.data_unit)
+    for part in chunks(0, rows.n, rows.values_per_row):
+        if rows.is_sparse:
+            new = seeding_sq_dists(rows.X[part], center, rows.data_unit)
+        else:
+            x = rows.X[part]
+            new = sq_dists_paired(x, np.broadcast_to(center, x.shape), rows.data_unit)
         np.minimum(sq_dists[part], new, out=sq_dists[part])
 
 

@@ -1,4 +1,4 @@
-"""All kernels for sparse rows (CSR); as those for dense rows, with the same labels, sums and squared distances to the bit."""
+"""All kernels for sparse rows (CSR): the labels, sums and inertia of dense rows to the bit, at the cost of the nonzeros."""
 
 from libc.stdint cimport int32_t, int64_t
 from libc.string cimport memset
@@ -70,13 +70,14 @@ cdef class Call:
     cdef Loan _of_centers, _of_threads
 
 
-cdef Call begin(CsrRows rows, const void* c, Py_ssize_t k, bint is_scored, int n_threads):
+cdef Call begin(CsrRows rows, const void* c, Py_ssize_t k, bint is_scored, bint is_measured, int n_threads):
     cdef Call call = Call()
     cdef centers_job job
     cdef kf_csr_scratch plan
     cdef size_t n_bytes
     cdef int thread
-    call.centers.c, call.centers.k, call.centers.d, call.centers.is_scored = c, k, rows.c.d, is_scored
+    call.centers.c, call.centers.k, call.centers.d = c, k, rows.c.d
+    call.centers.is_scored, call.centers.is_measured = is_scored, is_measured
     call._of_centers = borrow(rows, rows.table.csr.centers_plan(&call.centers, NULL))
     rows.table.csr.centers_plan(&call.centers, call._of_centers.memory)
     n_bytes = rows.table.csr.scratch_plan(&call.centers, &plan, NULL)
@@ -262,7 +263,7 @@ def nearest(
     if start == stop:
         return 0
     n_threads = threads_of(rows, stop - start, k, n_threads)
-    call = begin(rows, &centers[0, 0], k, True, n_threads)
+    call = begin(rows, &centers[0, 0], k, True, False, n_threads)
     bind(&job, rows, call, start, stop)
     job.labels = &labels[0]
     with nogil:
@@ -301,7 +302,7 @@ def two_nearest(
     if n_chosen == 0:
         return 0
     n_threads = threads_of(rows, n_chosen, k, n_threads)
-    call = begin(rows, &centers[0, 0], k, True, n_threads)
+    call = begin(rows, &centers[0, 0], k, True, False, n_threads)
     bind(&job, rows, call, 0, n_chosen)
     job.chosen, job.labels, job.upper, job.lower = &chosen[0], &labels[0], &upper[0], &lower[0]
     with nogil:
@@ -322,7 +323,7 @@ def candidate_potentials(
     if potentials.shape[0] != m:
         raise ValueError(f"potentials has {potentials.shape[0]} entries for {m} candidates.")
     n_threads = threads_of(rows, rows.c.n, m, n_threads)
-    call = begin(rows, &candidates[0, 0], m, True, n_threads)
+    call = begin(rows, &candidates[0, 0], m, True, True, n_threads)
     bind(&job, rows, call, 0, rows.c.n)
     of_blocks = borrow(rows, n_units(rows.c.n) * m * sizeof(double))
     job.sq_dists, job.potentials = <double*>&sq_dists[0], <double*>of_blocks.memory
@@ -342,7 +343,7 @@ def lower_sq_dists(CsrRows rows, const real_t[::1] center, double[::1] sq_dists,
     check_slice(rows, 0, rows.c.n, sq_dists.shape[0])
     check_centers(rows, 1, center.shape[0], sizeof(real_t))
     n_threads = threads_of(rows, rows.c.n, 1, n_threads)
-    call = begin(rows, &center[0], 1, True, n_threads)
+    call = begin(rows, &center[0], 1, True, True, n_threads)
     bind(&job, rows, call, 0, rows.c.n)
     job.sq_dists = &sq_dists[0]
     with nogil:
@@ -362,7 +363,7 @@ def label_sq_dists(
     if start == stop:
         return
     n_threads = threads_for(<double>(stop - start) * rows.c.d, n_threads)
-    call = begin(rows, &centers[0, 0], centers.shape[0], False, n_threads)
+    call = begin(rows, &centers[0, 0], centers.shape[0], False, False, n_threads)
     bind(&job, rows, call, start, stop)
     job.labels, job.sq_dists = <label_t*>&labels[0], &sq_dists[0]
     with nogil:
@@ -383,7 +384,7 @@ def distances(
     if start == stop:
         return
     n_threads = threads_of(rows, stop - start, k, n_threads)
-    call = begin(rows, &centers[0, 0], k, True, n_threads)
+    call = begin(rows, &centers[0, 0], k, True, False, n_threads)
     bind(&job, rows, call, start, stop)
     job.out, job.out_stride = <char*>&out[0, 0], k * sizeof(real_t)
     with nogil:

@@ -40,7 +40,7 @@ cdef extern from "c/kernels.h" nogil:
     ctypedef struct kf_csr_centers:
         const void* c
         Py_ssize_t k, d
-        int is_scored
+        int is_scored, is_measured
 
     ctypedef struct kf_csr_scratch:
         double* row64

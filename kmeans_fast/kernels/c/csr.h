@@ -28,12 +28,13 @@ typedef struct {
     const void *c;          /* k x d, as given */
     ptrdiff_t k, d;
     int is_scored;          /* 0: only single distances are asked for */
+    int is_measured;        /* 1: panels hold c as it is, and squared norms are in data_unit^2 */
     int n_vectors, width;   /* of a panel */
     ptrdiff_t n_panels;
-    void *panels;           /* n_panels x d x width, of REAL: scaled; zeros for padding */
+    void *panels;           /* n_panels x d x width, of REAL, scaled unless is_measured; zeros for padding */
     void *half_norms;       /* n_panels x width, of REAL; infinite for padding */
     double *half_norms64;
-    double *sq_norms;       /* k; of the scaled centers */
+    double *sq_norms;       /* k; of the scaled centers, or in data_unit^2 */
     double largest_norm;    /* of them, rounded up */
     int32_t *nonzeros;      /* k x most_nonzeros: the columns where a center is not zero */
     ptrdiff_t *n_nonzeros;  /* k; -1 where they are more than most_nonzeros */

@@ -1,4 +1,4 @@
-/* Sparse rows, what is measured of them and added up: the bits of dense rows, at the cost of the nonzeros. */
+/* Sparse rows, what is measured of them and added up. Sums, and distances to own centers, have the bits of dense rows. */
 
 static void FN(csr_label_sq_dists)(const kf_csr *rows, const kf_csr_centers *centers, ptrdiff_t first, ptrdiff_t n_rows,
                                    const int32_t *labels, kf_csr_scratch *s, double *sq_dists)
@@ -7,40 +7,44 @@ static void FN(csr_label_sq_dists)(const kf_csr *rows, const kf_csr_centers *cen
         sq_dists[i] = FN(csr_sq_dist_safely)(rows, centers, FN(csr_row_of)(rows, first + i), labels[i], s);
 }
 
-/* What ||x||^2 + 2 score falls short of the decider's value at most, in scaled units: the error of the scores, of the
-   squared norm, and of the decider. */
-typedef struct {
-    double sq_norm, slack;
-} FN(csr_reach);
-
-static FN(csr_reach) FN(csr_reach_of)(const kf_csr *rows, const kf_csr_centers *centers, FN(csr_row) row)
+/* Squared distances to all centers as seeding takes them, in data_unit^2, to s->scores: by the norm identity, every
+   product rounded and then added in order, so that all instruction sets agree (seeding_sq_dists() in backends/csr.py). */
+static void FN(csr_identities)(const kf_csr *rows, const kf_csr_centers *centers, FN(csr_row) row, kf_csr_scratch *s)
 {
-    double r = FN(csr_norm_up)(rows, row);
-    FN(csr_reach) reach = {r * r, FN(csr_limit)(centers, row.n, r, 0x1p-53) + (double)(3 * row.n + 40) * 0x1p-53 * r * r};
-    return reach;
-}
-
-/* The decider's values are at least those of the scores less slack: most rows are proven to keep sq_dists unmeasured. */
-ALWAYS_INLINE int FN(csr_is_farther)(FN(csr_reach) reach, double score, double sq_dist)
-{
-    return reach.sq_norm + 2 * score - reach.slack > sq_dist * (1 + 0x1p-48);
+    double inverse_unit = 1.0 / rows->data_unit, sq_norm = 0.0;
+    vec_f64 units = set_f64(inverse_unit);
+    for (ptrdiff_t p = 0; p < row.n; p++) {
+        double x = (double)row.values[p] * inverse_unit, square = x * x;
+        ROUNDED(square);
+        sq_norm += square;
+    }
+    for (ptrdiff_t panel = 0; panel < centers->n_panels; panel++) {
+        const REAL *values = (const REAL *)centers->panels + panel * centers->d * centers->width;
+        int n_here = (int)MIN_OF(centers->width, centers->k - panel * centers->width);
+        for (int q = 0; q < n_here; q += N_LANES_f64) {
+            vec_f64 dot = set_f64(0.0);
+            for (ptrdiff_t p = 0; p < row.n; p++) {
+                vec_f64 other = FN(load_doubles)(values + (ptrdiff_t)row.columns[p] * centers->width + q) * units;
+                vec_f64 product = set_f64((double)row.values[p] * inverse_unit) * other;
+                ROUNDED(product);
+                dot += product;
+            }
+            store_f64(s->scores + panel * centers->width + q, dot);
+        }
+    }
+    for (ptrdiff_t j = 0; j < centers->k; j++) {
+        double both = sq_norm + centers->sq_norms[j], found = both - 2 * s->scores[j];
+        int is_kept = found >= 0.25 * both && is_safe(found);
+        s->scores[j] = is_kept ? found : FN(csr_sq_dist_safely)(rows, centers, row, j, s);
+    }
 }
 
 static void FN(csr_lower_sq_dists)(const kf_csr *rows, const kf_csr_centers *centers, ptrdiff_t first, ptrdiff_t n_rows,
                                    kf_csr_scratch *s, double *sq_dists)
 {
-    double unit = rows->scale * rows->data_unit;
     for (ptrdiff_t i = 0; i < n_rows; i++) {
-        FN(csr_row) row = FN(csr_row_of)(rows, first + i);
-        if (sq_dists[i] == 0.0)
-            continue;
-        if (sq_dists[i] < INFINITY) {
-            FN(csr_scores64)(rows, centers, row, s);
-            if (FN(csr_is_farther)(FN(csr_reach_of)(rows, centers, row), s->scores[0], sq_dists[i] * unit * unit))
-                continue;
-        }
-        double found = FN(csr_sq_dist_safely)(rows, centers, row, 0, s);
-        sq_dists[i] = MIN_OF(found, sq_dists[i]);
+        FN(csr_identities)(rows, centers, FN(csr_row_of)(rows, first + i), s);
+        sq_dists[i] = MIN_OF(s->scores[0], sq_dists[i]);
     }
 }
 
@@ -50,27 +54,14 @@ static void FN(csr_potentials)(const kf_csr *rows, const kf_csr_centers *centers
                                const double *sq_dists, kf_csr_scratch *s, double *potentials)
 {
     ptrdiff_t m = centers->k;
-    double unit = rows->scale * rows->data_unit;
     memset(s->lanes, 0, (size_t)(m * KF_LANES) * sizeof(double));
     for (ptrdiff_t i = 0; i < n_rows; i++) {
-        FN(csr_row) row = FN(csr_row_of)(rows, first + i);
-        double before = sq_dists[i], weight = rows->weights == NULL ? 1.0 : rows->weights[first + i];
-        double *lane = s->lanes + i % KF_LANES;
-        int is_scored = before > 0.0 && before < INFINITY;
-        FN(csr_reach) reach = {0, 0};
-        if (is_scored) {
-            FN(csr_scores64)(rows, centers, row, s);
-            reach = FN(csr_reach_of)(rows, centers, row);
-        }
+        double weight = rows->weights == NULL ? 1.0 : rows->weights[first + i];
+        FN(csr_identities)(rows, centers, FN(csr_row_of)(rows, first + i), s);
         for (ptrdiff_t j = 0; j < m; j++) {
-            double term = before;
-            if (before > 0.0 && !(is_scored && FN(csr_is_farther)(reach, s->scores[j], before * unit * unit))) {
-                double found = FN(csr_sq_dist_safely)(rows, centers, row, j, s);
-                term = MIN_OF(found, before);
-            }
-            term *= weight;
+            double term = MIN_OF(s->scores[j], sq_dists[i]) * weight;
             ROUNDED(term);
-            lane[j * KF_LANES] += term;
+            s->lanes[j * KF_LANES + i % KF_LANES] += term;
         }
     }
     for (ptrdiff_t j = 0; j < m; j++)

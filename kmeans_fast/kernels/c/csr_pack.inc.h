@@ -18,7 +18,7 @@ ALWAYS_INLINE FN(csr_row) FN(csr_row_of)(const kf_csr *rows, ptrdiff_t i)
     (type *)(arena == NULL ? NULL : arena + offset);                                                                   \
     offset += ((size_t)(count) * sizeof(type) + KF_CACHE_LINE - 1) / KF_CACHE_LINE * KF_CACHE_LINE
 
-/* Panels are as equal as possible, so that padding is least. c, k, d and is_scored must be set. */
+/* Panels are as equal as possible, so that padding is least. c, k, d, is_scored and is_measured must be set. */
 static size_t FN(csr_centers_plan)(kf_csr_centers *centers, char *arena)
 {
     size_t offset = 0;
@@ -75,15 +75,19 @@ static void FN(csr_pack_center)(const kf_csr *rows, kf_csr_centers *centers, ptr
 {
     const REAL *c = (const REAL *)centers->c + j * centers->d;
     int32_t *nonzeros = centers->nonzeros + j * centers->most_nonzeros;
-    double sum[KF_LANES] = {0};
+    double sum[KF_LANES] = {0}, scale = centers->is_measured ? 1.0 / rows->data_unit : rows->scale;
     ptrdiff_t d = centers->d, n = 0, t = 0;
     for (; centers->is_scored && t + KF_LANES <= d; t += KF_LANES)
         for (int lane = 0; lane < KF_LANES; lane++) {
-            double scaled = (double)c[t + lane] * rows->scale;
-            sum[lane] += scaled * scaled;
+            double scaled = (double)c[t + lane] * scale, square = scaled * scaled;
+            ROUNDED(square);
+            sum[lane] += square;
         }
-    for (; centers->is_scored && t < d; t++)
-        sum[t % KF_LANES] += ((double)c[t] * rows->scale) * ((double)c[t] * rows->scale);
+    for (; centers->is_scored && t < d; t++) {
+        double scaled = (double)c[t] * scale, square = scaled * scaled;
+        ROUNDED(square);
+        sum[t % KF_LANES] += square;
+    }
     centers->sq_norms[j] = join_lanes(sum);
     for (t = 0; t < d; t++) {
         if (c[t] == 0)
@@ -103,7 +107,8 @@ static void FN(csr_pack_panel)(const kf_csr *rows, kf_csr_centers *centers, ptrd
     ptrdiff_t d = centers->d, first_center = panel * centers->width;
     int width = centers->width, n_real = (int)MAX_OF(0, MIN_OF(width, centers->k - first_center));
     const REAL *c = (const REAL *)centers->c + first_center * d;
-    REAL *out = (REAL *)centers->panels + panel * d * width, scale = (REAL)rows->scale;
+    REAL *out = (REAL *)centers->panels + panel * d * width;
+    REAL scale = centers->is_measured ? 1 : (REAL)rows->scale;
     for (; first < stop; first += L) {
         ptrdiff_t n_here = MIN_OF(L, stop - first);
         int q = 0;
