@@ -55,15 +55,13 @@ def canonical(X: Any) -> Any:
 def check_X(X: Any, estimator: Any = None, *, reset: bool = True) -> Array:
     """X (n, d), finite, as the kernels take it; scikit-learn's errors for what it is not.
 
-    A sparse X becomes a canonical matrix in CSR. With an estimator, its feature count and names are set (``reset``) or compared.
+    A sparse X becomes a canonical matrix in CSR. With an estimator, its feature count and names are set (``reset``)
+    or compared.
     """
     options: dict[str, Any] = {"dtype": dtypes_for(X), "order": "C", "accept_sparse": "csr"}
     # scikit-learn adds up all values to see whether one is not finite; with huge ones that is inf - inf.
     with np.errstate(over="ignore", invalid="ignore"):
-        if estimator is None:
-            X = check_array(X, **options)
-        else:
-            X = validate_data(estimator, X, reset=reset, **options)
+        X = check_array(X, **options) if estimator is None else validate_data(estimator, X, reset=reset, **options)
     return as_kernel_array(canonical(X) if issparse(X) else X)
 
 

@@ -22,7 +22,14 @@ from kmeans_fast.engine.inertia import mean_variance
 
 every_dtype = pytest.mark.parametrize("dtype", [np.float32, np.float64])
 FORMATS = [sp.csr_matrix, sp.csr_array, sp.csc_matrix, sp.csc_array, sp.coo_array, sp.lil_array, sp.bsr_array]
-SHAPES = [(1, 1, 1, 1.0), (65, 1, 3, 0.5), (100, 2, 100, 0.5), (513, 37, 9, 0.2), (600, 300, 70, 0.02), (64, 700, 5, 0.6)]
+SHAPES = [
+    (1, 1, 1, 1.0),
+    (65, 1, 3, 0.5),
+    (100, 2, 100, 0.5),
+    (513, 37, 9, 0.2),
+    (600, 300, 70, 0.02),
+    (64, 700, 5, 0.6),
+]
 """(n, d, k, density): one panel of centers and many, rows of more than 128 values, centers that are sparse or not."""
 
 
@@ -107,22 +114,17 @@ def test_every_number_of_threads_gives_the_same_bits(is_one_sided: bool, dtype: 
 def test_hostile_numbers_get_the_deciders_labels(case: Case, dtype: str, row: Row) -> None:
     X, centers, weights = case.build(dtype, row.rows(200, loop=40))
     X = X * (np.random.default_rng(0).random(X.shape) < 0.7)
-    sparse, labels = sp.csr_array(X), {}
-    for data in (X, sparse):
-        backend = row.open()
+    n, outputs = len(X), []
+    for backend, data in ((row.open(), sp.csr_array(X)), (identity, X), (identity, sp.csr_array(X))):
         rows = backend.prepare(data, weights)
-        found, own = np.full(len(X), -1, np.int32), np.empty(len(X))
-        backend.nearest(rows, 0, len(X), centers, found)
-        backend.label_sq_dists(rows, 0, len(X), centers, found, own)
-        labels[type(data)] = found
-        assert undecided_labels(X, centers, found) == 0
-        if data is sparse:
-            seeded, expected = np.full(len(X), np.inf), np.full(len(X), np.inf)
-            backend.lower_sq_dists(rows, centers[0], seeded)
-            identity.lower_sq_dists(identity.prepare(sparse, weights), centers[0], expected)
-            np.testing.assert_array_equal(seeded, expected)
-            np.testing.assert_array_equal(own, before)
-        before = own
+        labels, own, seeded = np.full(n, -1, np.int32), np.empty(n), np.full(n, np.inf)
+        backend.nearest(rows, 0, n, centers, labels)
+        backend.label_sq_dists(rows, 0, n, centers, labels, own)
+        backend.lower_sq_dists(rows, centers[0], seeded)
+        outputs.append({"labels": labels, "own": own, "seeded": seeded})
+    assert undecided_labels(X, centers, outputs[0]["labels"]) == 0
+    assert_equal(outputs[0], outputs[1], "labels own")
+    assert_equal(outputs[0], outputs[2], "labels own seeded")
 
 
 @every_isa
@@ -273,14 +275,11 @@ def test_fits_are_those_of_the_array(init: str, dtype: type, row: Row) -> None:
     centers = X[:8].toarray() + np.asarray(0.5, dtype)
     first: Any = {"array": centers, "callable": lambda X, k, random_state: X[:k].toarray()}.get(init, init)
     options = {"init": first, "n_init": 1, "max_iter": 20, "random_state": 1}
-    if init == "callable":
-        dense_options = {**options, "init": lambda X, k, random_state: X[:k]}
-    else:
-        dense_options = options
+    of_array: Any = (lambda X, k, random_state: X[:k]) if init == "callable" else first
     with in_use(row) as backend:
         for given in (None, weights):
             model = KMeans(8, backend=backend, **options).fit(X, sample_weight=given)
-            other = KMeans(8, backend=backend, **dense_options).fit(X.toarray(), sample_weight=given)
+            other = KMeans(8, backend=backend, **{**options, "init": of_array}).fit(X.toarray(), sample_weight=given)
             assert_same_model(model, other)
             np.testing.assert_allclose(model.history_["inertia"], other.history_["inertia"], rtol=1e-9)
 

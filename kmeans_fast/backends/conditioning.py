@@ -48,9 +48,9 @@ def power_of_two_below(value: float, limit: int) -> float:
 
 
 def condition(X: Any, weights: Floats | None = None, *, largest: float | None = None) -> Conditioning:
-    """Conditioning of finite X (n, d), an array or a matrix in CSR, and finite weights (n,) that are not all zero; makes no copy of X.
+    """Conditioning of finite X (n, d) and finite weights (n,) that are not all zero; makes no copy of X.
 
-    ``largest`` is max|X|, where the caller has it.
+    X is an array or a matrix in CSR. ``largest`` is max|X|, where the caller has it.
     """
     n, d = X.shape
     is_sparse = not isinstance(X, np.ndarray)

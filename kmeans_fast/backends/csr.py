@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from .decider import is_safe, sq_dists_paired
 from .protocol import Array, Floats, Indices, Labels, strided_sum, take_rows
@@ -64,7 +65,7 @@ def seeding_sq_dists(X: Any, center: Array, data_unit: float) -> Floats:
     return sq_dists
 
 
-def sums_by_label(X: Any, weights: Floats | None, data_unit: float, labels: Labels, k: int) -> Floats:
+def sums_by_label(X: Any, weights: Floats | None, data_unit: float, labels: npt.NDArray[np.integer], k: int) -> Floats:
     """Sums (k, d) of ``w * x / data_unit`` by label, rows in order."""
     d = X.shape[1]
     terms, row_of = in_units(X.data, data_unit), row_numbers(X)
@@ -72,4 +73,5 @@ def sums_by_label(X: Any, weights: Floats | None, data_unit: float, labels: Labe
         terms *= weights[row_of]
     # bincount adds in order.
     places = labels.astype(np.int64)[row_of] * d + X.indices
-    return np.bincount(places, terms, minlength=k * d).reshape(k, d)
+    sums: Array = np.bincount(places, terms, minlength=k * d).reshape(k, d)
+    return sums

@@ -133,9 +133,10 @@ class Backend(Protocol):
     """The instruction set in use; 'numpy' for backends without one."""
 
     def prepare(self, X: Any, weights: Floats | None = None, *, copy_budget: float = 0.0, n_threads: int = 1) -> Rows:
-        """Rows over X (n, d), an array or a matrix in CSR, and the caller's finite, non-negative weights (n,), not all zero.
+        """Rows over X (n, d) and the caller's finite, non-negative weights (n,), not all zero.
 
-        Working copies take at most ``copy_budget`` times the bytes of X; 0 allows none.
+        X is an array or a matrix in CSR. Working copies take at most ``copy_budget`` times the bytes of X; 0 allows
+        none.
         """
 
     def nearest(self, rows: Rows, start: int, stop: int, centers: Array, labels: Labels, *, n_threads: int = 1) -> int:
