@@ -17,6 +17,7 @@ from tables import ALL_ROWS, Row, every_backend, every_case, every_isa, in_use, 
 
 from kmeans_fast import KMeans, kmeans_plusplus
 from kmeans_fast.backends import identity
+from kmeans_fast.backends.csr import is_wide
 from kmeans_fast.backends.protocol import group_borders
 from kmeans_fast.engine.inertia import mean_variance
 
@@ -82,6 +83,7 @@ def test_kernels_have_the_bits_of_dense_rows(is_weighted: bool, shape: tuple[Any
     assert (got["upper"].astype(float) ** 2 >= dense["own"] * (1 - 1e-15)).all()
     second = np.partition(dense["out"].astype(float), 1, axis=1)[:, 1] if len(centers) > 1 else np.inf
     assert (got["lower"] <= second * (1 + 1e-6)).all()
+    np.testing.assert_allclose(got["sq_dists"], dense["sq_dists"], rtol=1e-12)
     np.testing.assert_allclose(got["potentials"], dense["potentials"], rtol=1e-12)
     np.testing.assert_allclose(got["out"], dense["out"], rtol=8 * (shape[1] + 4) * np.finfo(dtype).eps / 2)
 
@@ -93,6 +95,18 @@ def test_whole_numbers_are_exact_in_every_kernel(shape: tuple[Any, ...], dtype: 
     X, centers, weights = made(*shape, dtype, is_whole=True)
     got, dense = results(row.open(), X, centers, weights), results(identity, X.toarray(), centers, weights)
     assert_equal(got, dense, "labels sums mass own sq_dists potentials")
+
+
+@every_backend
+@every_dtype
+def test_wide_rows_are_measured_by_the_identity(dtype: type, row: Row) -> None:
+    X, centers, weights = made(row.rows(300), 3000, 6, 0.0035, dtype)
+    assert 0.1 < is_wide(X).mean() < 1, "rows are wide or not"
+    got, dense = results(row.open(), X, centers, weights), results(identity, X.toarray(), centers, weights)
+    assert_equal(got, dense, "labels sums mass")
+    assert_equal(got, results(identity, X, centers, weights), "own sq_dists potentials")
+    np.testing.assert_array_equal(got["own"][~is_wide(X)], dense["own"][~is_wide(X)])
+    np.testing.assert_allclose(got["own"], dense["own"], rtol=1e-12)
 
 
 @every_isa

@@ -15,6 +15,9 @@ from .protocol import Array, Floats, Indices, Labels, strided_sum, take_rows
 
 MOST_COLUMNS = 2**31 - 1
 
+WIDE = 256
+"""Columns a stored value, beyond which a row is measured by ``identity_sq_dists``."""
+
 
 def csr_arrays(X: Any) -> tuple[Array, Labels, Indices]:
     """Values, columns (int32) and starts (int64, one more than rows) of a canonical matrix; no copy where they are.
@@ -46,23 +49,28 @@ def in_units(values: Array, data_unit: float) -> Floats:
         return values.astype(np.float64) / data_unit
 
 
-def seeding_sq_dists(X: Any, center: Array, data_unit: float) -> Floats:
-    """Squared distances (n,) to center (d,) in ``data_unit**2``, as seeding takes them.
+def identity_sq_dists(X: Any, centers: Array, labels: npt.NDArray[np.integer], data_unit: float) -> Floats:
+    """Squared distances (n,) in ``data_unit**2`` of rows to the centers (k, d) that labels (n,) name.
 
     By the norm identity, added up in order: ``||x||^2 + ||c||^2 - 2 x.c``, and by the decider where that is less than a
     quarter of ``||x||^2 + ||c||^2`` (or not safe). So for rows of m values the relative error is at most
     ``(8 m + d + 64) 2**-53``.
     """
     n, row_of = X.shape[0], row_numbers(X)
-    values, wide = in_units(X.data, data_unit), in_units(center, data_unit)
+    values, wide = in_units(X.data, data_unit), in_units(centers, data_unit)
     with np.errstate(over="ignore", under="ignore", invalid="ignore"):
         # bincount adds in order.
-        sq_norms = np.bincount(row_of, values * values, minlength=n) + strided_sum(wide * wide)
-        sq_dists: Floats = sq_norms - 2 * np.bincount(row_of, values * wide[X.indices], minlength=n)
+        sq_norms = np.bincount(row_of, values * values, minlength=n) + strided_sum(wide * wide)[labels]
+        sq_dists: Floats = sq_norms - 2 * np.bincount(row_of, values * wide[labels[row_of], X.indices], minlength=n)
         is_kept = (sq_dists >= 0.25 * sq_norms) & is_safe(sq_dists)
     for i in np.flatnonzero(~is_kept):
-        sq_dists[i] = sq_dists_paired(take_rows(X, slice(i, i + 1)), center[None], data_unit)[0]
+        sq_dists[i] = sq_dists_paired(take_rows(X, slice(i, i + 1)), centers[labels[i : i + 1]], data_unit)[0]
     return sq_dists
+
+
+def is_wide(X: Any) -> npt.NDArray[np.bool_]:
+    """Rows (n,) with so few values that the decider's pass over all columns is out of proportion."""
+    return X.shape[1] > WIDE * (np.diff(X.indptr) + 1)
 
 
 def sums_by_label(X: Any, weights: Floats | None, data_unit: float, labels: npt.NDArray[np.integer], k: int) -> Floats:

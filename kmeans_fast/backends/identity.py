@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .conditioning import Conditioning, allowed_budget, condition
-from .csr import csr_arrays, seeding_sq_dists, sums_by_label
+from .csr import csr_arrays, identity_sq_dists, is_wide, sums_by_label
 from .decider import decide_rows, is_safe, rescaled, sq_dists_direct, sq_dists_paired
 from .protocol import Array, Floats, Indices, Labels, ordered_sum, take_rows
 
@@ -267,7 +267,8 @@ def candidate_potentials(
 def lower_sq_dists(rows: NumpyRows, center: Array, sq_dists: Floats, *, n_threads: int = 1) -> None:
     for part in chunks(0, rows.n, rows.values_per_row):
         if rows.is_sparse:
-            new = seeding_sq_dists(rows.X[part], center, rows.data_unit)
+            x = rows.X[part]
+            new = identity_sq_dists(x, center[None], np.zeros(x.shape[0], dtype=np.intp), rows.data_unit)
         else:
             x = rows.X[part]
             new = sq_dists_paired(x, np.broadcast_to(center, x.shape), rows.data_unit)
@@ -280,6 +281,10 @@ def label_sq_dists(
     for part in chunks(start, stop, rows.d):
         here = slice(part.start - start, part.stop - start)
         sq_dists[here] = sq_dists_paired(rows.part(part), centers[labels[here]], rows.data_unit)
+    if rows.is_sparse:
+        x = rows.X[start:stop]
+        wide = is_wide(x)
+        sq_dists[wide] = identity_sq_dists(x[wide], centers, labels[wide], rows.data_unit)
 
 
 def distances(rows: NumpyRows, start: int, stop: int, centers: Array, out: Array, *, n_threads: int = 1) -> None:

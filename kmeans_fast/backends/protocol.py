@@ -4,8 +4,9 @@ A module is a backend (PEP 544 lets a module implement a Protocol). Kernels shar
 
 - ``X`` and ``centers`` are C-contiguous and of one dtype, float32 or float64; centers are (k, d).
 - X may be a SciPy matrix in CSR, its columns sorted and none twice. It is never made dense. Labels, sums
-  and ``label_sq_dists`` have the bits that the same values in an array would give; the squared distances of seeding
-  agree with these to ``(8 m + d + 64) 2**-53`` for rows of m values (``seeding_sq_dists`` in csr.py).
+  and ``label_sq_dists`` have the bits that the same values in an array would give. The squared distances of seeding,
+  and ``label_sq_dists`` of rows with less than one value in 256 columns, agree with these to a relative
+  ``(8 m + d + 64) 2**-53`` for rows of m values (``identity_sq_dists`` in csr.py).
 - Labels are int32; squared distances, sums, mass and potentials are float64.
 - Outputs belong to the caller, come last, and cover the rows that the call names; inputs are never written.
 - A label is certified: it is what the decider (``decider.py``) would say. Ties go to the lower index.

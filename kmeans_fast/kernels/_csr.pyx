@@ -277,6 +277,8 @@ def nearest_and_sum(
 ):
     """As in backends/protocol.py."""
     check_centers(rows, sums.shape[0], centers.shape[1], sizeof(real_t))
+    if borders.shape[0] < 2:
+        raise ValueError(f"{borders.shape[0]} borders; a group has two.")
     n_changed = nearest(rows, borders[0], borders[borders.shape[0] - 1], centers, labels, n_threads=n_threads)
     sum_by_label(rows, borders, labels, sums, mass, n_threads=n_threads)
     return n_changed
@@ -343,7 +345,7 @@ def lower_sq_dists(CsrRows rows, const real_t[::1] center, double[::1] sq_dists,
     check_slice(rows, 0, rows.c.n, sq_dists.shape[0])
     check_centers(rows, 1, center.shape[0], sizeof(real_t))
     n_threads = threads_of(rows, rows.c.n, 1, n_threads)
-    call = begin(rows, &center[0], 1, True, True, n_threads)
+    call = begin(rows, &center[0], 1, False, True, n_threads)
     bind(&job, rows, call, 0, rows.c.n)
     job.sq_dists = &sq_dists[0]
     with nogil:
@@ -363,7 +365,7 @@ def label_sq_dists(
     if start == stop:
         return
     n_threads = threads_for(<double>(stop - start) * rows.c.d, n_threads)
-    call = begin(rows, &centers[0, 0], centers.shape[0], False, False, n_threads)
+    call = begin(rows, &centers[0, 0], centers.shape[0], False, True, n_threads)
     bind(&job, rows, call, start, stop)
     job.labels, job.sq_dists = <label_t*>&labels[0], &sq_dists[0]
     with nogil:

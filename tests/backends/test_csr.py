@@ -1,15 +1,21 @@
-"""The arrays of a matrix in CSR, its sums, and the bound of its seeding distances."""
+"""The arrays of a matrix in CSR, its sums, and the bound of its distances by the identity."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import numpy as np
 import pytest
 import scipy.sparse as sp
 
-from kmeans_fast.backends.csr import csr_arrays, seeding_sq_dists, sums_by_label
+from kmeans_fast.backends.csr import WIDE, csr_arrays, identity_sq_dists, is_wide, sums_by_label
 from kmeans_fast.backends.protocol import take_rows
 
 every_dtype = pytest.mark.parametrize("dtype", [np.float32, np.float64])
+
+
+def sq_dists_to(X: Any, center: np.ndarray, unit: float = 1.0) -> np.ndarray:
+    return identity_sq_dists(X, center[None], np.zeros(X.shape[0], dtype=np.int32), unit)
 
 
 def sample(n: int = 60, d: int = 40, density: float = 0.2, dtype: type = np.float64) -> sp.csr_array:
@@ -65,22 +71,35 @@ def test_sums_are_those_of_a_plain_loop(dtype: type) -> None:
 @every_dtype
 @pytest.mark.parametrize("density", [0.0, 0.02, 0.2, 1.0])
 @pytest.mark.parametrize("offset", [0.0, 1.0, 1e6])
-def test_seeding_distances_keep_their_bound(offset: float, density: float, dtype: type) -> None:
+def test_identity_distances_keep_their_bound(offset: float, density: float, dtype: type) -> None:
     X = sample(200, 300, density, dtype)
     X.data += np.asarray(offset, dtype=dtype)
     for center in (take_rows(X, slice(0, 1))[0], take_rows(X, slice(None)).mean(axis=0)):
         exact = ((X.toarray().astype(np.longdouble) - center) ** 2).sum(axis=1)
-        found = seeding_sq_dists(X, center, 1.0)
+        found = sq_dists_to(X, center)
         bound = (8 * np.diff(X.indptr) + 300 + 64) * 2.0**-53
         assert (np.abs(found - exact) <= bound * exact).all()
         assert (found[exact == 0] == 0).all()
 
 
-def test_seeding_distances_of_huge_and_tiny_values_are_finite() -> None:
+def test_identity_distances_of_huge_and_tiny_values_are_finite() -> None:
     for scale in (2.0**-700, 2.0**700):
         X = sample() * scale
         unit = 2.0**700 if scale > 1 else 2.0**-700
         np.testing.assert_array_equal(
-            seeding_sq_dists(X, take_rows(X, slice(0, 1))[0], unit),
-            seeding_sq_dists(sample(), take_rows(sample(), slice(0, 1))[0], 1.0),
+            sq_dists_to(X, take_rows(X, slice(0, 1))[0], unit),
+            sq_dists_to(sample(), take_rows(sample(), slice(0, 1))[0]),
         )
+
+
+def test_each_row_has_its_own_center() -> None:
+    X, labels = sample(), np.arange(60) % 3
+    centers = take_rows(X, slice(0, 3)) / 2
+    found = identity_sq_dists(X, centers, labels, 1.0)
+    for j in range(3):
+        np.testing.assert_array_equal(found[labels == j], sq_dists_to(X, centers[j])[labels == j])
+
+
+def test_rows_of_few_values_in_many_columns_are_wide() -> None:
+    X = sp.csr_array(([1.0, 2.0], [0, 1], [0, 0, 1, 2, 2]), shape=(4, 2 * WIDE))
+    assert is_wide(X).tolist() == [True, False, False, True]

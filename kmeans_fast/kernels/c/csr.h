@@ -11,6 +11,7 @@
 
 enum {
     KF_CSR_VECTORS = 4, /* vectors of centers that are scored together at most: registers, and lines of one product */
+    KF_CSR_WIDE = 256,  /* columns a value, beyond which a row is measured by the identity; as WIDE in backends/csr.py */
     KF_CSR_SPARSE = 16  /* a row and a center with fewer nonzeros than d / SPARSE are merged; others meet densely */
 };
 
@@ -28,7 +29,7 @@ typedef struct {
     const void *c;          /* k x d, as given */
     ptrdiff_t k, d;
     int is_scored;          /* 0: only single distances are asked for */
-    int is_measured;        /* 1: panels hold c as it is, and squared norms are in data_unit^2 */
+    int is_measured;        /* 1: squared norms are in data_unit^2, and panels hold c as it is */
     int n_vectors, width;   /* of a panel */
     ptrdiff_t n_panels;
     void *panels;           /* n_panels x d x width, of REAL, scaled unless is_measured; zeros for padding */

@@ -1,23 +1,43 @@
 /* Sparse rows, what is measured of them and added up. Sums, and distances to own centers, have the bits of dense rows. */
 
-static void FN(csr_label_sq_dists)(const kf_csr *rows, const kf_csr_centers *centers, ptrdiff_t first, ptrdiff_t n_rows,
-                                   const int32_t *labels, kf_csr_scratch *s, double *sq_dists)
-{
-    for (ptrdiff_t i = 0; i < n_rows; i++)
-        sq_dists[i] = FN(csr_sq_dist_safely)(rows, centers, FN(csr_row_of)(rows, first + i), labels[i], s);
-}
-
-/* Squared distances to all centers as seeding takes them, in data_unit^2, to s->scores: by the norm identity, every
-   product rounded and then added in order, so that all instruction sets agree (seeding_sq_dists() in backends/csr.py). */
-static void FN(csr_identities)(const kf_csr *rows, const kf_csr_centers *centers, FN(csr_row) row, kf_csr_scratch *s)
+static double FN(csr_sq_norm)(const kf_csr *rows, FN(csr_row) row)
 {
     double inverse_unit = 1.0 / rows->data_unit, sq_norm = 0.0;
-    vec_f64 units = set_f64(inverse_unit);
     for (ptrdiff_t p = 0; p < row.n; p++) {
         double x = (double)row.values[p] * inverse_unit, square = x * x;
         ROUNDED(square);
         sq_norm += square;
     }
+    return sq_norm;
+}
+
+/* The norm identity, or the decider where that cancels. */
+ALWAYS_INLINE double FN(csr_identity_or_direct)(const kf_csr *rows, const kf_csr_centers *centers, FN(csr_row) row, ptrdiff_t j,
+                                                double sq_norm, double dot, kf_csr_scratch *s)
+{
+    double both = sq_norm + centers->sq_norms[j], found = both - 2 * dot;
+    return found >= 0.25 * both && is_safe(found) ? found : FN(csr_sq_dist_safely)(rows, centers, row, j, s);
+}
+
+/* The squared distance to center j by the identity, in data_unit^2: every product rounded and then added in order, so that
+   all instruction sets agree (identity_sq_dists() in backends/csr.py). Reads no panel. */
+static double FN(csr_identity)(const kf_csr *rows, const kf_csr_centers *centers, FN(csr_row) row, ptrdiff_t j, kf_csr_scratch *s)
+{
+    const REAL *c = (const REAL *)centers->c + j * centers->d;
+    double inverse_unit = 1.0 / rows->data_unit, dot = 0.0;
+    for (ptrdiff_t p = 0; p < row.n; p++) {
+        double product = ((double)row.values[p] * inverse_unit) * ((double)c[row.columns[p]] * inverse_unit);
+        ROUNDED(product);
+        dot += product;
+    }
+    return FN(csr_identity_or_direct)(rows, centers, row, j, FN(csr_sq_norm)(rows, row), dot, s);
+}
+
+/* The same to all centers, to s->scores. */
+static void FN(csr_identities)(const kf_csr *rows, const kf_csr_centers *centers, FN(csr_row) row, kf_csr_scratch *s)
+{
+    double inverse_unit = 1.0 / rows->data_unit, sq_norm = FN(csr_sq_norm)(rows, row);
+    vec_f64 units = set_f64(inverse_unit);
     for (ptrdiff_t panel = 0; panel < centers->n_panels; panel++) {
         const REAL *values = (const REAL *)centers->panels + panel * centers->d * centers->width;
         int n_here = (int)MIN_OF(centers->width, centers->k - panel * centers->width);
@@ -32,19 +52,27 @@ static void FN(csr_identities)(const kf_csr *rows, const kf_csr_centers *centers
             store_f64(s->scores + panel * centers->width + q, dot);
         }
     }
-    for (ptrdiff_t j = 0; j < centers->k; j++) {
-        double both = sq_norm + centers->sq_norms[j], found = both - 2 * s->scores[j];
-        int is_kept = found >= 0.25 * both && is_safe(found);
-        s->scores[j] = is_kept ? found : FN(csr_sq_dist_safely)(rows, centers, row, j, s);
-    }
+    for (ptrdiff_t j = 0; j < centers->k; j++)
+        s->scores[j] = FN(csr_identity_or_direct)(rows, centers, row, j, sq_norm, s->scores[j], s);
 }
 
 static void FN(csr_lower_sq_dists)(const kf_csr *rows, const kf_csr_centers *centers, ptrdiff_t first, ptrdiff_t n_rows,
                                    kf_csr_scratch *s, double *sq_dists)
 {
     for (ptrdiff_t i = 0; i < n_rows; i++) {
-        FN(csr_identities)(rows, centers, FN(csr_row_of)(rows, first + i), s);
-        sq_dists[i] = MIN_OF(s->scores[0], sq_dists[i]);
+        double found = FN(csr_identity)(rows, centers, FN(csr_row_of)(rows, first + i), 0, s);
+        sq_dists[i] = MIN_OF(found, sq_dists[i]);
+    }
+}
+
+/* The decider's values; of rows with so few values that its cost would be out of proportion, those of the identity. */
+static void FN(csr_label_sq_dists)(const kf_csr *rows, const kf_csr_centers *centers, ptrdiff_t first, ptrdiff_t n_rows,
+                                   const int32_t *labels, kf_csr_scratch *s, double *sq_dists)
+{
+    for (ptrdiff_t i = 0; i < n_rows; i++) {
+        FN(csr_row) row = FN(csr_row_of)(rows, first + i);
+        int is_wide = rows->d > KF_CSR_WIDE * (row.n + 1);
+        sq_dists[i] = (is_wide ? FN(csr_identity) : FN(csr_sq_dist_safely))(rows, centers, row, labels[i], s);
     }
 }
 

@@ -77,13 +77,14 @@ static void FN(csr_pack_center)(const kf_csr *rows, kf_csr_centers *centers, ptr
     int32_t *nonzeros = centers->nonzeros + j * centers->most_nonzeros;
     double sum[KF_LANES] = {0}, scale = centers->is_measured ? 1.0 / rows->data_unit : rows->scale;
     ptrdiff_t d = centers->d, n = 0, t = 0;
-    for (; centers->is_scored && t + KF_LANES <= d; t += KF_LANES)
+    int has_norm = centers->is_scored || centers->is_measured;
+    for (; has_norm && t + KF_LANES <= d; t += KF_LANES)
         for (int lane = 0; lane < KF_LANES; lane++) {
             double scaled = (double)c[t + lane] * scale, square = scaled * scaled;
             ROUNDED(square);
             sum[lane] += square;
         }
-    for (; centers->is_scored && t < d; t++) {
+    for (; has_norm && t < d; t++) {
         double scaled = (double)c[t] * scale, square = scaled * scaled;
         ROUNDED(square);
         sum[t % KF_LANES] += square;
