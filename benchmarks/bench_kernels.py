@@ -201,7 +201,12 @@ def run_kernel(kernel: str, shape: tuple[int, int, int], dtype: str, settings: S
         raise datasets.Skipped(f"would write {n} x {k} distances; the smaller shapes measure this kernel")
     if kernel in OF_FEW_FEATURES and d > 4:
         raise datasets.Skipped("blocks are for up to four features")
-    problem = make_problem(n, d, k, dtype)
+    yield from measured_rows(BENCH, f"{kernel}-{n}x{d}-k{k}-{dtype}", kernel, make_problem(n, d, k, dtype), settings)
+
+
+def measured_rows(bench: str, case: str, kernel: str, problem: Problem, settings: Settings) -> Iterator[Row]:
+    """One kernel on one problem, a row for each backend that has it."""
+    n, d, k = problem.shape
     backends = [name for name in settings.contenders(float(n) * d * k) if is_its_own(kernel, name)]
     contenders = {name: Contender(ours(kernel, name, problem, settings.n_threads)) for name in backends}
     peer_call = peers.kernel_call(kernel, problem.X, problem.centers, problem.labels, settings.n_threads)
@@ -214,14 +219,14 @@ def run_kernel(kernel: str, shape: tuple[int, int, int], dtype: str, settings: S
     for name in backends:
         labels = measured[name].result
         yield Row(
-            bench=BENCH,
-            case=f"{kernel}-{n}x{d}-k{k}-{dtype}",
+            bench=bench,
+            case=case,
             backend=name,
             isa=get_backend(name).isa,
             n=n,
             d=d,
             k=k,
-            dtype=dtype,
+            dtype=str(problem.X.dtype),
             threads=settings.n_threads,
             seconds=measured[name].median,
             peer_seconds=None if theirs is None else theirs.median,

@@ -30,8 +30,8 @@ def count_not_nearest(X: Array, centers: Array, labels: npt.ArrayLike) -> int:
     centers = np.asarray(centers, dtype=np.float64)
     n_chunk = max(1, CHUNK_ELEMENTS // max(centers.shape))
     n_wrong = 0
-    for start in range(0, len(X), n_chunk):
-        x = np.asarray(X[start : start + n_chunk], dtype=np.float64)
+    for start in range(0, X.shape[0], n_chunk):
+        x = dense_rows(X, slice(start, start + n_chunk)).astype(np.float64)
         mine = labels[start : start + n_chunk]
         candidates = possible_nearest(x, centers)
         is_open = candidates.sum(axis=1) > 1
@@ -40,6 +40,12 @@ def count_not_nearest(X: Array, centers: Array, labels: npt.ArrayLike) -> int:
         rows = np.flatnonzero(is_open & ~is_wrong)
         n_wrong += count_farther(x[rows], centers, mine[rows], candidates[rows])
     return n_wrong
+
+
+def dense_rows(X: Any, part: slice) -> Array:
+    """Some rows of an array or of a sparse matrix, as an array."""
+    rows = X[part]
+    return rows if isinstance(rows, np.ndarray) else rows.toarray()
 
 
 def possible_nearest(x: Array, centers: Array) -> Bools:
@@ -74,7 +80,7 @@ def inertia(X: Array, centers: Array, labels: npt.ArrayLike) -> float:
     centers = np.asarray(centers, dtype=np.float64)
     n_chunk = max(1, CHUNK_ELEMENTS // X.shape[1])
     total = 0.0
-    for start in range(0, len(X), n_chunk):
-        difference = X[start : start + n_chunk] - centers[labels[start : start + n_chunk]]
+    for start in range(0, X.shape[0], n_chunk):
+        difference = dense_rows(X, slice(start, start + n_chunk)) - centers[labels[start : start + n_chunk]]
         total += float((difference * difference).sum())
     return total

@@ -45,6 +45,26 @@ def embedding_like(n: int, d: int, *, n_topics: int = 200, seed: int = 0) -> Arr
     return X / np.linalg.norm(X, axis=1, keepdims=True)
 
 
+def word_counts(n: int, d: int, density: float, *, n_topics: int = 64, seed: int = 0) -> Any:
+    """Rows like documents in CSR, float64: a tenth of d words is frequent in a topic; damped counts, unit norm."""
+    from scipy.sparse import csr_array
+
+    rng, n_words = np.random.default_rng(seed), max(1, int(d * density))
+    shares = rng.random((n_topics, d)) ** -0.7 * (rng.random((n_topics, d)) < 0.1) + 0.02
+    running, topics = shares.cumsum(axis=1), rng.integers(n_topics, size=n)
+    words = np.empty((n, n_words), dtype=np.int32)
+    for topic in range(n_topics):
+        chosen = np.flatnonzero(topics == topic)
+        words[chosen] = np.searchsorted(running[topic], rng.random((len(chosen), n_words)) * running[topic, -1])
+    starts = np.arange(n + 1, dtype=np.int32) * n_words
+    X = csr_array((np.ones(words.size), words.ravel(), starts), shape=(n, d))
+    X.sum_duplicates()
+    X.data = (1 + np.log(X.data)) * (0.5 + rng.random(X.nnz))
+    norms = np.sqrt(np.add.reduceat(X.data * X.data, X.indptr[:-1]))
+    X.data /= np.repeat(norms, np.diff(X.indptr))
+    return X
+
+
 GENERATORS: dict[str, Callable[..., Array]] = {"noise": noise, "blobs": blobs, "embedding-like": embedding_like}
 
 
@@ -145,3 +165,10 @@ def distinct_rows(X: Array, k: int, *, seed: int = 0) -> Array:
     if len(first) < k:
         raise Skipped(f"has {len(first)} distinct rows among {len(drawn)} drawn, expected at least {k}")
     return np.ascontiguousarray(X[drawn[np.sort(first)[:k]]])
+
+
+def word_topics(X: Any, k: int, *, seed: int = 0) -> Array:
+    """k means of 20 rows each of a sparse X (k, d), drawn at random: single rows have few words in common."""
+    drawn = np.random.default_rng(seed).permutation(X.shape[0])
+    means = [np.asarray(X[drawn[20 * j : 20 * j + 20]].mean(axis=0)).ravel() for j in range(k)]
+    return np.stack(means).astype(X.dtype)

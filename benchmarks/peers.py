@@ -7,8 +7,10 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from scipy.sparse import issparse
 from sklearn.cluster import KMeans, MiniBatchKMeans
 from sklearn.metrics.pairwise import euclidean_distances
+from sklearn.utils.extmath import row_norms
 from threadpoolctl import ThreadpoolController
 
 from .datasets import Array
@@ -52,12 +54,12 @@ def kernel_call(kernel: str, X: Array, centers: Array, labels: Array, n_threads:
 
 
 def _iteration(X: Array, centers: Array, labels: Array, n_threads: int, update_centers: bool) -> Callable[[], Any]:
-    from sklearn.cluster._k_means_lloyd import lloyd_iter_chunked_dense
+    from sklearn.cluster._k_means_lloyd import lloyd_iter_chunked_dense, lloyd_iter_chunked_sparse
 
-    k = len(centers)
-    weights, shift, out = np.ones(len(X), dtype=X.dtype), np.zeros(k, dtype=X.dtype), labels.copy()
+    k, iterate = len(centers), lloyd_iter_chunked_sparse if issparse(X) else lloyd_iter_chunked_dense
+    weights, shift, out = np.ones(X.shape[0], dtype=X.dtype), np.zeros(k, dtype=X.dtype), labels.copy()
     updated, mass = (np.zeros_like(centers), np.zeros(k, dtype=X.dtype)) if update_centers else (None, None)
-    return lambda: lloyd_iter_chunked_dense(
+    return lambda: iterate(
         X, weights, centers, updated, mass, out, shift, n_threads, update_centers=update_centers
     )
 
@@ -71,10 +73,10 @@ def _nearest_and_sum(X: Array, centers: Array, labels: Array, n_threads: int) ->
 
 
 def _label_sq_dists(X: Array, centers: Array, labels: Array, n_threads: int) -> Callable[[], Any]:
-    from sklearn.cluster._k_means_common import _inertia_dense
+    from sklearn.cluster._k_means_common import _inertia_dense, _inertia_sparse
 
-    weights = np.ones(len(X), dtype=X.dtype)
-    return lambda: _inertia_dense(X, weights, centers, labels, n_threads)
+    weights, measure = np.ones(X.shape[0], dtype=X.dtype), _inertia_sparse if issparse(X) else _inertia_dense
+    return lambda: measure(X, weights, centers, labels, n_threads)
 
 
 def _distances(X: Array, centers: Array, labels: Array, n_threads: int) -> Callable[[], Any]:
@@ -83,8 +85,8 @@ def _distances(X: Array, centers: Array, labels: Array, n_threads: int) -> Calla
 
 def _candidate_potentials(X: Array, centers: Array, labels: Array, n_threads: int) -> Callable[[], Any]:
     """A step of its greedy k-means++ without the draws."""
-    norms, closest = (X * X).sum(axis=1)[None], euclidean_distances(centers[:1], X, squared=True)
-    weights, candidates = np.ones(len(X), dtype=X.dtype), centers[: n_trials(len(centers))]
+    norms, closest = row_norms(X, squared=True)[None], euclidean_distances(centers[:1], X, squared=True)
+    weights, candidates = np.ones(X.shape[0], dtype=X.dtype), centers[: n_trials(len(centers))]
 
     def call() -> Any:
         sq_dists = euclidean_distances(candidates, X, Y_norm_squared=norms, squared=True)

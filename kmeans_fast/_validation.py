@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from scipy.sparse import csr_array, issparse
 from sklearn.utils import assert_all_finite, check_array, check_random_state
 from sklearn.utils.validation import _check_sample_weight, validate_data
 
@@ -16,9 +17,14 @@ DTYPES = [np.float64, np.float32, np.float16]
 
 
 def as_kernel_array(X: Any, dtype: npt.DTypeLike | None = None) -> Array:
-    """X as a C-contiguous, aligned float32 or float64 array in native byte order; X itself where it is one."""
+    """X as a C-contiguous, aligned float32 or float64 array in native byte order; X itself where it is one.
+
+    A matrix in CSR stays one.
+    """
     if dtype is None:
         dtype = np.float32 if X.dtype == np.float16 else X.dtype
+    if issparse(X):
+        return X.astype(np.dtype(dtype).newbyteorder("="), copy=False)
     array: Array = np.require(X, dtype=dtype, requirements=["C", "A"])
     return array
 
@@ -31,18 +37,37 @@ def dtypes_for(X: Any) -> Any:
     return DTYPES
 
 
+def canonical(X: Any) -> Any:
+    """A matrix in CSR with columns sorted and none twice: X itself, or what its entries add up to; X stays as it is.
+
+    What X remembers of its own order is not asked: it may be out of date.
+    """
+    fresh = csr_array((X.data, X.indices, X.indptr), shape=X.shape)
+    fresh.check_format(full_check=True)
+    if fresh.has_canonical_format:
+        return X
+    X = X.copy()
+    X.has_canonical_format = X.has_sorted_indices = False
+    X.sum_duplicates()
+    return X
+
+
 def check_X(X: Any, estimator: Any = None, *, reset: bool = True, check_finite: bool = True) -> Array:
     """X (n, d), finite, as the kernels take it; scikit-learn's errors for what it is not.
 
-    With an estimator, its feature count and names are set (``reset``) or compared. Without ``check_finite``,
-    ``prepared`` will do that, in the look that it takes at the values anyway.
+    A sparse X becomes a canonical matrix in CSR. With an estimator, its feature count and names are set (``reset``)
+    or compared. Without ``check_finite``, ``prepared`` will do that, in the look that it takes at the values anyway.
     """
-    options: dict[str, Any] = {"dtype": dtypes_for(X), "order": "C", "ensure_all_finite": check_finite}
+    options: dict[str, Any] = {
+        "dtype": dtypes_for(X),
+        "order": "C",
+        "accept_sparse": "csr",
+        "ensure_all_finite": check_finite,
+    }
     # scikit-learn adds up all values to see whether one is not finite; with huge ones that is inf - inf.
     with np.errstate(over="ignore", invalid="ignore"):
-        if estimator is None:
-            return as_kernel_array(check_array(X, **options))
-        return as_kernel_array(validate_data(estimator, X, reset=reset, **options))
+        X = check_array(X, **options) if estimator is None else validate_data(estimator, X, reset=reset, **options)
+    return as_kernel_array(canonical(X) if issparse(X) else X)
 
 
 def prepared(backend: Backend, X: Array, weights: Floats | None, *, copy_budget: float, n_threads: int) -> Rows:
@@ -50,7 +75,7 @@ def prepared(backend: Backend, X: Array, weights: Floats | None, *, copy_budget:
     try:
         return backend.prepare(X, weights, copy_budget=copy_budget, n_threads=n_threads)
     except NotFiniteError:
-        assert_all_finite(X, estimator_name="KMeans", input_name="X")
+        assert_all_finite(X.data if issparse(X) else X, estimator_name="KMeans", input_name="X")
         raise
 
 

@@ -157,7 +157,7 @@ def cython_imports(path: Path) -> set[str]:
 
 @pytest.mark.parametrize("path", sorted([*KERNELS.glob("*.pyx"), *KERNELS.glob("*.pxd")]), ids=lambda p: p.name)
 def test_cython_files_import_the_doors_only(path: Path) -> None:
-    allowed = {"._kernels", "._parallel", "._sums", "._types"}
+    allowed = {"._csr", "._kernels", "._parallel", "._sums", "._types"}
     others = {name for name in cython_imports(path) if name.split(".")[0] not in ("libc", "cython")}
     assert others <= allowed
     text = path.read_text(encoding="utf-8")
@@ -197,7 +197,7 @@ def code_of(path: Path) -> str:
 
 
 def test_each_backend_is_one_module_and_each_module_a_backend_or_a_tool() -> None:
-    tools = {"__init__", "protocol", "decider", "conditioning", "curve"}
+    tools = {"__init__", "protocol", "decider", "conditioning", "csr", "curve", "numpy_rows", "pairs"}
     assert {path.stem for path in (PACKAGE / "backends").glob("*.py")} - tools == set(BACKENDS)
     assert all(target == f"kmeans_fast.backends.{name}" for name, target in BACKENDS.items())
 

@@ -23,6 +23,7 @@ from benchmarks import (  # noqa: E402
     bench_kernels,
     bench_memory,
     bench_minibatch,
+    bench_sparse,
     check,
     datasets,
     peers,
@@ -79,6 +80,34 @@ def test_kernel_rows_are_complete(kernel, dtype):
     assert row.inertia > 0
     assert not row.n_wrong
     assert (row.ratio is None) == (kernel not in peers.KERNEL_CALLS)
+
+
+@pytest.mark.parametrize("dtype", bench_sparse.DTYPES)
+@pytest.mark.parametrize("kernel", KERNELS)
+def test_kernel_rows_of_sparse_data_are_complete(kernel, dtype):
+    (row,) = bench_sparse.run_kernel(kernel, (200, 60, 4, 0.1), dtype, TINY)
+    assert (row.n, row.d, row.k, row.dtype, row.bench) == (200, 60, 4, dtype, "sparse")
+    assert row.seconds > 0
+    assert row.inertia > 0
+    assert not row.n_wrong
+    assert (row.ratio is None) == (kernel not in peers.KERNEL_CALLS)
+
+
+@pytest.mark.parametrize("run", [bench_sparse.run_fit, bench_sparse.run_seeding])
+def test_rows_of_sparse_fits_and_seedings_are_complete(run):
+    (row,) = run((200, 60, 4, 0.1), "float64", TINY)
+    assert row.ratio > 0
+    if run is bench_sparse.run_fit:
+        assert row.inertia == pytest.approx(row.peer_inertia)
+        assert row.n_wrong == 0
+
+
+def test_word_counts_are_sparse_unit_rows_and_the_same_every_time():
+    X = datasets.word_counts(300, 500, 0.02)
+    assert 0 < X.nnz <= 300 * 10
+    assert X.has_canonical_format
+    assert (X * X).sum(axis=1) == pytest.approx(np.ones(300))
+    assert (datasets.word_counts(300, 500, 0.02) != X).nnz == 0
 
 
 @pytest.mark.parametrize("backend", BACKENDS)

@@ -56,7 +56,7 @@ def nearest(
 ) -> int:
     n_changed = 0
     for part in chunks(start, stop, centers.size):
-        new = decide_rows(rows.X[part], centers, rows.data_unit)
+        new = decide_rows(rows.part(part), centers, rows.data_unit)
         n_changed = relabel(labels[part.start - start : part.stop - start], new, part.start, n_changed, moved, before)
     return n_changed
 

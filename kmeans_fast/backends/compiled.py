@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import math
 import os
-from functools import cache, partial
-from typing import Any
+from collections.abc import Callable
+from dataclasses import replace
+from functools import cache, partial, wraps
+from typing import Any, TypeVar, cast
 
-from .conditioning import allowed_budget, condition
+import numpy as np
+
+from .conditioning import Conditioning, allowed_budget, condition
+from .csr import csr_arrays
 from .curve import places_on_curve
 from .protocol import Array, Floats, Indices, Labels
 
 try:
-    from ..kernels import _bounds, _boxes, _distances, _kernels, _moves, _nearest, _seeding
+    from ..kernels import _bounds, _boxes, _csr, _csr_sums, _distances, _kernels, _moves, _nearest, _seeding
 except ImportError as error:
     raise ImportError(
         "the compiled kernels of kmeans_fast are not built; install the package with a C compiler at hand "
@@ -19,23 +25,45 @@ except ImportError as error:
     ) from error
 
 Rows = _kernels.Rows
+Kernel = TypeVar("Kernel", bound=Callable[..., Any])
+
+
+def of_rows(dense: Kernel, sparse: Kernel) -> Kernel:
+    """The kernel that takes dense rows and sparse ones."""
+
+    @wraps(dense)
+    def kernel(rows: _kernels.Rows, *args: Any, **options: Any) -> Any:
+        if type(rows) is _csr.CsrRows:
+            return sparse(rows, *args, **options)
+        return dense(rows, *args, **options)
+
+    return cast(Kernel, kernel)
+
+
+def csr_nearest_and_sum(
+    rows: Any, borders: Indices, centers: Array, labels: Labels, sums: Floats, mass: Floats, *, n_threads: int = 1
+) -> int:
+    """Sparse rows are sorted by label before they are added up, so that there is nothing to be gained in one pass."""
+    n_changed = _csr.nearest(rows, int(borders[0]), int(borders[-1]), centers, labels, n_threads=n_threads)
+    _csr_sums.sum_by_label(rows, borders, labels, sums, mass, n_threads=n_threads)
+    return n_changed
 
 
 class Compiled:
     """The compiled kernels for one instruction set."""
 
     name = "compiled"
-    nearest = staticmethod(_nearest.nearest)
-    nearest_and_sum = staticmethod(_nearest.nearest_and_sum)
-    sum_by_label = staticmethod(_nearest.sum_by_label)
-    move = staticmethod(_moves.move)
-    two_nearest = staticmethod(_bounds.two_nearest)
-    candidate_potentials = staticmethod(_seeding.candidate_potentials)
-    lower_sq_dists = staticmethod(_seeding.lower_sq_dists)
-    label_sq_dists = staticmethod(_distances.label_sq_dists)
+    nearest = staticmethod(of_rows(_nearest.nearest, _csr.nearest))
+    nearest_and_sum = staticmethod(of_rows(_nearest.nearest_and_sum, csr_nearest_and_sum))
+    sum_by_label = staticmethod(of_rows(_nearest.sum_by_label, _csr_sums.sum_by_label))
+    move = staticmethod(of_rows(_moves.move, _csr_sums.move))
+    two_nearest = staticmethod(of_rows(_bounds.two_nearest, _csr.two_nearest))
     nearest_in_blocks = staticmethod(_boxes.nearest_in_blocks)
-    inertia = staticmethod(_distances.inertia)
-    distances = staticmethod(_distances.distances)
+    candidate_potentials = staticmethod(of_rows(_seeding.candidate_potentials, _csr.candidate_potentials))
+    lower_sq_dists = staticmethod(of_rows(_seeding.lower_sq_dists, _csr.lower_sq_dists))
+    label_sq_dists = staticmethod(of_rows(_distances.label_sq_dists, _csr.label_sq_dists))
+    inertia = staticmethod(of_rows(_distances.inertia, _csr.inertia))
+    distances = staticmethod(of_rows(_distances.distances, _csr.distances))
     max_threads = staticmethod(_kernels.max_threads)
 
     def __init__(self, isa: str) -> None:
@@ -45,10 +73,14 @@ class Compiled:
         return f"<backend compiled, {self.isa}>"
 
     def prepare(
-        self, X: Array, weights: Floats | None = None, *, copy_budget: float = 0.0, n_threads: int = 1
+        self, X: Any, weights: Floats | None = None, *, copy_budget: float = 0.0, n_threads: int = 1
     ) -> _kernels.Rows:
         """As in protocol.py."""
-        conditioning = condition(X, weights, look=partial(_kernels.survey, isa=self.isa, n_threads=n_threads))
+        look = partial(_kernels.survey, isa=self.isa, n_threads=n_threads)
+        if not isinstance(X, np.ndarray):
+            arrays = csr_arrays(X)
+            return self._sparse(X, arrays, condition(X, weights, look=look))
+        conditioning = condition(X, weights, look=look)
         return _kernels.prepare(
             X,
             conditioning.origin * X.dtype.type(conditioning.scale),
@@ -66,8 +98,15 @@ class Compiled:
             copy_budget=allowed_budget(X, copy_budget),
         )
 
-    def take(self, rows: _kernels.Rows, chosen: Indices) -> _kernels.Rows:
+    def _sparse(self, X: Any, arrays: tuple[Array, Labels, Indices], conditioning: Conditioning) -> _csr.CsrRows:
+        return _csr.prepare(X, *arrays, conditioning.weights, isa=self.isa, conditioning=conditioning)
+
+    def take(self, rows: Any, chosen: Indices) -> Any:
         """As in protocol.py."""
+        if isinstance(rows, _csr.CsrRows):
+            conditioning = replace(rows.conditioning, weights=None, weight_unit=1.0, sq_spread=math.nan)
+            taken = rows.X[chosen]
+            return self._sparse(taken, csr_arrays(taken), conditioning)
         # ndarray.take gathers whole rows in half the time of indexing.
         return _kernels.rows_like(rows.X.take(chosen, axis=0), rows)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -28,7 +28,7 @@ ORDINARY = 480
 @dataclass(frozen=True)
 class Conditioning:
     origin: Array
-    """(d,) of X's dtype: a robust middle of the data."""
+    """(d,) of X's dtype: a robust middle of the data; zeros for a matrix in CSR, whose zeros are not stored."""
     scale: float
     """Power of two that brings max|X| to at most 1, as far as X's dtype can hold it."""
     data_unit: float
@@ -42,7 +42,7 @@ class Conditioning:
     last_digit: int
 
 
-def allowed_budget(X: Array, copy_budget: float) -> float:
+def allowed_budget(X: Any, copy_budget: float) -> float:
     """``copy_budget``, but 0 for data that live in a file: they may be larger than memory."""
     owner: object = X
     while owner is not None:
@@ -112,13 +112,20 @@ def middle(X: Array) -> Array:
 Surveyor = Callable[[Array, Array], tuple[float, float, float]]
 
 
-def condition(X: Array, weights: Floats | None = None, *, look: Surveyor = survey) -> Conditioning:
+def condition(X: Any, weights: Floats | None = None, *, look: Surveyor = survey) -> Conditioning:
     """Conditioning of X (n, d) and finite weights (n,) that are not all zero; makes no copy of X.
 
-    ``look`` is a faster ``survey``, where the caller has one. Raises NotFiniteError if X is not finite.
+    X is an array or a matrix in CSR, whose zeros stay zeros: its origin is zero. ``look`` is a faster ``survey``, where
+    the caller has one. Raises NotFiniteError if X is not finite.
     """
-    origin = middle(X)
-    largest, smallest, sq_spread = look(X, origin)
+    n, d = X.shape
+    if isinstance(X, np.ndarray):
+        origin = middle(X)
+        largest, smallest, sq_spread = look(X, origin)
+    else:
+        values = X.data[: int(X.indptr[-1])].reshape(-1, 1)
+        origin = np.zeros(d, dtype=X.dtype)
+        largest, smallest, sq_spread = look(values, origin[:1]) if len(values) else (0.0, math.inf, 0.0)
     if not math.isfinite(largest):
         raise NotFiniteError("X contains NaN or infinity; only finite values can be clustered.")
     limit = -int(np.finfo(X.dtype).minexp)
@@ -139,7 +146,7 @@ def condition(X: Array, weights: Floats | None = None, *, look: Surveyor = surve
         weight_unit=weight_unit,
         largest=largest / data_unit,
         sq_spread=sq_spread if is_plain else math.nan,
-        sums_are_exact=is_plain and pairs_hold_all_digits(n_digits, len(X)),
+        sums_are_exact=is_plain and pairs_hold_all_digits(n_digits, n),
         n_digits=n_digits,
         last_digit=last_digit,
     )

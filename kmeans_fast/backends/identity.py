@@ -7,102 +7,25 @@ from float64 to the decider.
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from .conditioning import Conditioning, allowed_budget, condition
+from .csr import identity_sq_dists, is_wide, sums_by_label
 from .decider import decide_rows, is_safe, rescaled, sq_dists_direct, sq_dists_paired
+from .numpy_rows import NumpyRows, chunks, conditioned
+from .numpy_rows import prepare as prepare
+from .numpy_rows import take as take
+from .pairs import exact_bincount
 from .protocol import Array, Floats, Indices, Labels, add_pairs, ordered_sum
 
 name = "identity"
 isa = "numpy"
 
-CHUNK_VALUES = 1 << 21
-"""float64 values in the temporaries of one chunk of rows: 16 MB each, at most four of them alive."""
-
 SMALLEST = 2.0**-1074
 """What an upper bound becomes that is not zero but too small for float64."""
-
-
-@dataclass
-class NumpyRows:
-    X: Array
-    weights: Floats | None
-    conditioning: Conditioning
-    shifted: Array | None
-    """(n, d): the working copy ``(X - origin) * scale``; None where the budget allows none."""
-
-    @property
-    def n(self) -> int:
-        return self.X.shape[0]
-
-    @property
-    def d(self) -> int:
-        return self.X.shape[1]
-
-    @property
-    def data_unit(self) -> float:
-        return self.conditioning.data_unit
-
-    @property
-    def weight_unit(self) -> float:
-        return self.conditioning.weight_unit
-
-    @property
-    def origin(self) -> Array:
-        return self.conditioning.origin
-
-    @property
-    def sq_spread(self) -> float:
-        return self.conditioning.sq_spread
-
-    @property
-    def largest(self) -> float:
-        return self.conditioning.largest
-
-    @property
-    def sums_are_exact(self) -> bool:
-        return self.conditioning.sums_are_exact
-
-    def release(self) -> None:
-        self.shifted = None
-
-
-def prepare(X: Array, weights: Floats | None = None, *, copy_budget: float = 0.0, n_threads: int = 1) -> NumpyRows:
-    conditioning = condition(X, weights)
-    rows = NumpyRows(X, conditioning.weights, conditioning, None)
-    if allowed_budget(X, copy_budget) >= 1.0:
-        shifted = np.empty_like(X)
-        for part in chunks(0, rows.n, rows.d):
-            shifted[part] = conditioned(X[part], conditioning, X.dtype)
-        rows.shifted = shifted
-    return rows
-
-
-def take(rows: NumpyRows, chosen: Indices) -> NumpyRows:
-    conditioning = replace(rows.conditioning, weights=None, weight_unit=1.0, sq_spread=math.nan)
-    return NumpyRows(rows.X[chosen], None, conditioning, None)
-
-
-def chunks(start: int, stop: int, width: int) -> Iterator[slice]:
-    """Slices of start:stop whose temporaries of ``width`` values a row stay bounded."""
-    step = max(1, CHUNK_VALUES // max(width, 1))
-    for first in range(start, stop, step):
-        yield slice(first, min(first + step, stop))
-
-
-def conditioned(values: Array, conditioning: Conditioning, dtype: npt.DTypeLike) -> Array:
-    """``(values - origin) * scale`` in dtype, with no overflow for values of X's size."""
-    scale = np.asarray(conditioning.scale, dtype=dtype)
-    with np.errstate(over="ignore", under="ignore", invalid="ignore"):
-        origin = conditioning.origin.astype(dtype) * scale
-        result: Array = values.astype(dtype, copy=False) * scale
-        result -= origin
-        return result
 
 
 def norms_up(vectors: Array) -> Floats:
@@ -138,7 +61,7 @@ def certified_labels(x: Array, centers: Array) -> tuple[Labels, npt.NDArray[np.b
 
 def nearest_of(rows: NumpyRows, part: slice, centers: Array) -> Labels:
     """Labels of one chunk: the cascade from X's dtype through float64 to the decider."""
-    x, conditioning = rows.X[part], rows.conditioning
+    x, conditioning = rows.part(part), rows.conditioning
     shifted = conditioned(x, conditioning, x.dtype) if rows.shifted is None else rows.shifted[part]
     labels, is_certain = certified_labels(shifted, conditioned(centers, conditioning, x.dtype))
     open_rows = np.flatnonzero(~is_certain)
@@ -225,38 +148,21 @@ def move(
 
 
 def add_by_cluster(
-    rows: NumpyRows, X: Array, weights: Floats | None, clusters: npt.NDArray[np.intp], sums: Floats, mass: Floats
+    rows: NumpyRows, X: Any, weights: Floats | None, clusters: npt.NDArray[np.intp], sums: Floats, mass: Floats
 ) -> None:
     """Add weights * X / data_unit (m, d) and weights (m,) to the pairs of their clusters (m,)."""
+    k = sums.shape[1]
+    add_pairs(mass, exact_bincount(clusters, np.ones(X.shape[0]) if weights is None else weights, k))
+    if rows.is_sparse:
+        add_pairs(sums, sums_by_label(X, weights, rows.data_unit, clusters, k))
+        return
     for feature in range(rows.d):
         terms = X[:, feature].astype(np.float64)
         if rows.data_unit != 1.0:
             terms /= rows.data_unit
         if weights is not None:
             terms *= weights
-        add_pairs(sums[:, :, feature], exact_bincount(clusters, terms, sums.shape[1]))
-    add_pairs(mass, exact_bincount(clusters, np.ones(len(X)) if weights is None else weights, sums.shape[1]))
-
-
-def exact_bincount(clusters: npt.NDArray[np.intp], terms: Floats, k: int) -> Floats:
-    """Sums (3, k) of terms by cluster; their total has an error of 2**-106 times a cluster's largest term at most.
-
-    Each term is cut at two places, the same for all of a cluster, so that sums of what is above are exact in any order.
-    Source: Demmel and Nguyen, Fast reproducible floating-point summation, 2013.
-    """
-    n_carries = len(terms).bit_length()
-    largest = np.zeros(k)
-    np.maximum.at(largest, clusters, np.abs(terms))
-    exponent = np.frexp(largest)[1] + n_carries
-    parts = np.zeros((3, k))
-    for part in range(2):
-        anchor = np.ldexp(1.5, exponent)[clusters]
-        above = (terms + anchor) - anchor
-        parts[part] = np.bincount(clusters, above, minlength=k)
-        terms = terms - above
-        exponent += n_carries - 53
-    parts[2] = np.bincount(clusters, terms, minlength=k)
-    return parts
+        add_pairs(sums[:, :, feature], exact_bincount(clusters, terms, k))
 
 
 def two_nearest(
@@ -273,7 +179,7 @@ def two_nearest(
     slack = 2 * gamma(rows.d + 4, 2.0**-53)
     for some in chunks(0, len(chosen), centers.size):
         part = chosen[some]
-        x = rows.X[part]
+        x = rows.part(part)
         new = decide_rows(x, centers, rows.data_unit)
         n_changed += int(np.count_nonzero(labels[part] != new))
         labels[part] = new
@@ -351,9 +257,13 @@ def candidate_potentials(
 
 
 def lower_sq_dists(rows: NumpyRows, center: Array, sq_dists: Floats, *, n_threads: int = 1) -> None:
-    for part in chunks(0, rows.n, rows.d):
-        x = rows.X[part]
-        new = sq_dists_paired(x, np.broadcast_to(center, x.shape), rows.data_unit)
+    for part in chunks(0, rows.n, rows.values_per_row):
+        if rows.is_sparse:
+            x = rows.X[part]
+            new = identity_sq_dists(x, center[None], np.zeros(x.shape[0], dtype=np.intp), rows.data_unit)
+        else:
+            x = rows.X[part]
+            new = sq_dists_paired(x, np.broadcast_to(center, x.shape), rows.data_unit)
         np.minimum(sq_dists[part], new, out=sq_dists[part])
 
 
@@ -362,7 +272,11 @@ def label_sq_dists(
 ) -> None:
     for part in chunks(start, stop, rows.d):
         here = slice(part.start - start, part.stop - start)
-        sq_dists[here] = sq_dists_paired(rows.X[part], centers[labels[here]], rows.data_unit)
+        sq_dists[here] = sq_dists_paired(rows.part(part), centers[labels[here]], rows.data_unit)
+    if rows.is_sparse:
+        x = rows.X[start:stop]
+        wide = is_wide(x)
+        sq_dists[wide] = identity_sq_dists(x[wide], centers, labels[wide], rows.data_unit)
 
 
 def inertia(
@@ -380,7 +294,8 @@ def distances(rows: NumpyRows, start: int, stop: int, centers: Array, out: Array
     shifted_centers = conditioned(centers, conditioning, np.float64)
     center_sq_norms = np.einsum("ij,ij->i", shifted_centers, shifted_centers)
     for part in chunks(start, stop, rows.d + 2 * len(centers)):
-        shifted = conditioned(rows.X[part], conditioning, np.float64)
+        x = rows.part(part)
+        shifted = conditioned(x, conditioning, np.float64)
         with np.errstate(over="ignore", under="ignore", invalid="ignore"):
             sq_norms = np.einsum("ij,ij->i", shifted, shifted)[:, None]
             sq_dists = sq_norms - 2 * (shifted @ shifted_centers.T) + center_sq_norms
@@ -391,7 +306,7 @@ def distances(rows: NumpyRows, start: int, stop: int, centers: Array, out: Array
         redo_row, redo_col = np.nonzero(~is_kept)
         for some in chunks(0, len(redo_row), 3 * rows.d):
             row, col = redo_row[some], redo_col[some]
-            dists[row, col] = dists_paired(rows.X[part][row], centers[col], rows.data_unit, 1.0)
+            dists[row, col] = dists_paired(x[row], centers[col], rows.data_unit, 1.0)
         with np.errstate(over="ignore", under="ignore"):
             out[part.start - start : part.stop - start] = dists
 

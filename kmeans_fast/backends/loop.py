@@ -55,7 +55,7 @@ def nearest(
 ) -> int:
     n_changed = 0
     for i in range(start, stop):
-        x = rows.X[i]
+        x = rows.part(slice(i, i + 1))[0]
         label, least = 0, math.inf
         for j, center in enumerate(centers):
             sq_dist = float(sq_dists_direct(x, center, rows.data_unit))
@@ -117,7 +117,7 @@ def add_terms(rows: NumpyRows, moves: list[tuple[int, int, float]], sums: Floats
     for row, cluster, sign in moves:
         weight = sign if rows.weights is None else sign * float(rows.weights[row])
         of_mass[cluster].append(weight)
-        for t, value in enumerate(rows.X[row].tolist()):
+        for t, value in enumerate(rows.part(slice(row, row + 1))[0].tolist()):
             of_sums[cluster][t].append(weight * (value / rows.data_unit))
     for j in range(k):
         mass[:, j] = rounded_pair(of_mass[j])

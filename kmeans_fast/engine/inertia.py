@@ -7,6 +7,7 @@ With S_j and m_j the sum and mass of cluster j about an origin, and Q the weight
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 
@@ -37,7 +38,8 @@ class Spread:
             shard.backend.candidate_potentials(rows, None, rows.origin[None], potential, n_threads=shard.n_threads)
             self.sq_spread = float(potential[0])
         self.mean_variance = math.nan
-        if rows.weights is None:
+        # About a zero origin, an offset would cancel.
+        if rows.weights is None and not rows.is_sparse:
             offset = mean - self.origin
             self.mean_variance = max(0.0, self.sq_spread / rows.n - float(offset.dot(offset))) / rows.d
 
@@ -63,15 +65,17 @@ class Spread:
             from_sums += float(np.einsum("ij,ij->", about, moments))
             from_means += float(np.einsum("ij,ij->i", about, about).dot(totals.mass[part]))
         value = self.sq_spread + 2 * from_sums + from_means
-        n_terms = self.rows.n * self.rows.d // SUM_BLOCK + 2 * self.rows.d + len(centers)
+        n_terms = self.rows.n * self.rows.values_per_row // SUM_BLOCK + 2 * self.rows.d + len(centers)
         spread, radius = math.sqrt(self.sq_spread), math.sqrt(from_means)
         absolute = self.sq_spread + 2 * radius * (spread + 2 * self.offset) + from_means
         return value, (n_terms + 100) * 2.0**-53 * 1.01 * absolute
 
 
-def mean_variance(X: Array, data_unit: float) -> float:
-    """``np.mean(np.var(X, axis=0))`` of X (n, d) in ``data_unit**2``: unweighted, in float64, in row chunks."""
+def mean_variance(X: Any, data_unit: float) -> float:
+    """``np.mean(np.var(X, axis=0))`` of X (n, d) in ``data_unit**2``: unweighted, in float64, in chunks."""
     n, d = X.shape
+    if not isinstance(X, np.ndarray):
+        return csr_mean_variance(X, data_unit)
     step = max(1, (1 << 17) // d)
     mean = np.zeros(d)
     for start in range(0, n, step):
@@ -82,6 +86,21 @@ def mean_variance(X: Array, data_unit: float) -> float:
         part = in_units(X[start : start + step], data_unit) - mean
         total += float(np.vdot(part, part))
     return total / n / d
+
+
+def csr_mean_variance(X: Any, data_unit: float) -> float:
+    """``mean_variance`` of a matrix in CSR, from its stored values and how many there are of a column."""
+    n, d = X.shape
+    parts = [slice(start, start + max(1 << 17, d)) for start in range(0, len(X.data), max(1 << 17, d))]
+    mean, counts, total = np.zeros(d), np.zeros(d, dtype=np.int64), 0.0
+    for part in parts:
+        mean += np.bincount(X.indices[part], in_units(X.data[part], data_unit), minlength=d)
+        counts += np.bincount(X.indices[part], minlength=d)
+    mean /= n
+    for part in parts:
+        values = in_units(X.data[part], data_unit) - mean[X.indices[part]]
+        total += float(np.vdot(values, values))
+    return (total + float(((n - counts) * mean).dot(mean))) / n / d
 
 
 def in_units(X: Array, data_unit: float) -> Floats:

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from ..backends.protocol import Array, Backend, Floats, Indices, Rows, ordered_sum
+from ..backends.protocol import Array, Backend, Floats, Indices, Rows, ordered_sum, take_rows
 from .loop import squared_shifts
 from .partials import Partials
 from .seeding import RandomState, probabilities, seed
@@ -180,7 +180,7 @@ class Learner:
             drawn = self.random_state.choice(n_candidates, replace=False, size=n_poor)
             if self.say:
                 self.say(f"[MiniBatchKMeans] Reassigning {n_poor} cluster centers.")
-            centers[is_poor] = batch.X[drawn if candidates is None else candidates[drawn]]
+            centers[is_poor] = take_rows(batch.X, drawn if candidates is None else candidates[drawn])
             counts[is_poor] = counts[~is_poor].min()
         return n_poor
 

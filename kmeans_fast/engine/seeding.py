@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..backends.protocol import Backend, Floats, Indices, Rows, ordered_sum
+from ..backends.protocol import Backend, Floats, Indices, Rows, ordered_sum, take_rows
 from .slices import row_slices
 
 RandomState = np.random.RandomState | np.random.Generator
@@ -51,7 +51,7 @@ def plus_plus(
     chosen[0] = random_state.choice(rows.n, p=probabilities(rows))
     sq_dists = np.full(rows.n, np.inf)
     potentials = np.empty(n_trials)
-    backend.lower_sq_dists(rows, X[chosen[0]], sq_dists, n_threads=n_threads)
+    backend.lower_sq_dists(rows, take_rows(X, chosen[:1])[0], sq_dists, n_threads=n_threads)
     potential = ordered_sum(sq_dists if weights is None else sq_dists * weights)
     for i in range(1, k):
         drawn = random_state.uniform(size=n_trials) * potential
@@ -60,14 +60,14 @@ def plus_plus(
             np.cumsum(running, out=running)
         candidates = np.minimum(np.maximum(np.searchsorted(running, drawn), first_row), last_row)
         del running
-        seeds = X[candidates]
+        seeds = take_rows(X, candidates)
         # A few candidates at a time where all of them would keep an interrupt waiting.
-        for first, stop in row_slices(0, n_trials, rows.n * rows.d, alignment=1):
+        for first, stop in row_slices(0, n_trials, rows.n * rows.values_per_row, alignment=1):
             part = slice(first, stop)
             backend.candidate_potentials(rows, sq_dists, seeds[part], potentials[part], n_threads=n_threads)
         best = int(potentials.argmin())
         chosen[i], potential = candidates[best], float(potentials[best])
-        backend.lower_sq_dists(rows, X[chosen[i]], sq_dists, n_threads=n_threads)
+        backend.lower_sq_dists(rows, seeds[best], sq_dists, n_threads=n_threads)
     return chosen
 
 
@@ -92,7 +92,7 @@ def seed(
 ) -> Any:
     """First centers (k, d): by name from SEEDINGS, a copy of a given array, or what ``init(X, k, ...)`` returns."""
     if isinstance(init, str):
-        return rows.X[SEEDINGS[init](backend, rows, k, random_state, n_threads=n_threads)]
+        return take_rows(rows.X, SEEDINGS[init](backend, rows, k, random_state, n_threads=n_threads))
     if callable(init):
         return init(rows.X, k, random_state=random_state)
     return np.array(init, dtype=rows.X.dtype, order="C")

@@ -53,7 +53,7 @@ class BaseKMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
             The rows to cluster.
         y : ignored
             Present by convention.
@@ -72,7 +72,7 @@ class BaseKMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Rows to label, of any float dtype, whatever the model was fitted on.
 
         Returns
@@ -88,7 +88,7 @@ class BaseKMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
             The rows to cluster.
         y : ignored
             Present by convention.
@@ -108,7 +108,7 @@ class BaseKMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Rows to measure.
 
         Returns
@@ -129,7 +129,7 @@ class BaseKMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Rows to measure.
         y : ignored
             Present by convention.
@@ -148,7 +148,7 @@ class BaseKMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Rows to measure.
         sample_weight : array-like of shape (n_samples,), default=None
             Weights of the rows; None gives each the weight one.
@@ -174,7 +174,7 @@ class BaseKMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
 
     def _ready(self, X: Array, weights: Floats | None = None) -> tuple[Rows, Array, Backend, int]:
         """Rows and centers of one dtype, the wider of the two, with the backend and its threads."""
-        dtype = np.result_type(X, self.cluster_centers_)
+        dtype = np.result_type(X.dtype, self.cluster_centers_)
         centers = as_kernel_array(self.cluster_centers_, dtype)
         backend, n_threads = self._backend_and_threads(X)
         rows = backend.prepare(as_kernel_array(X, dtype), weights, copy_budget=0.0, n_threads=n_threads)
@@ -184,6 +184,11 @@ class BaseKMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
         backend = get_backend(self.backend) if isinstance(self.backend, str) else self.backend
         n_threads = resolve_n_threads(self.n_threads, backend)
         return backend, worthwhile(n_threads, X.size * self.n_clusters)
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags
 
     @property
     def _n_features_out(self) -> int:

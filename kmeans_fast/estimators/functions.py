@@ -11,7 +11,7 @@ from sklearn.utils._param_validation import Interval, validate_params
 from .._threads import resolve_n_threads, worthwhile
 from .._validation import check_enough_rows, check_rng, check_weights, check_X
 from ..backends import get_backend
-from ..backends.protocol import Array, Indices, Labels
+from ..backends.protocol import Array, Indices, Labels, take_rows
 from ..engine.seeding import plus_plus
 from .kmeans import KMeans
 
@@ -133,7 +133,7 @@ def kmeans_plusplus(
 
     Parameters
     ----------
-    X : array-like of shape (n_samples, n_features)
+    X : {array-like, sparse matrix} of shape (n_samples, n_features)
         The rows to pick from.
     n_clusters : int
         How many to pick.
@@ -177,4 +177,4 @@ def kmeans_plusplus(
     indices = plus_plus(
         backend, rows, n_clusters, check_rng(random_state), n_local_trials=n_local_trials, n_threads=n_threads
     )
-    return checked[indices], indices
+    return take_rows(checked, indices), indices

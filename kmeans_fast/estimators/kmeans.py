@@ -131,8 +131,9 @@ class KMeans(CallbackSupportMixin, BaseKMeans):
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
-            The rows to cluster. Copied only if not C-contiguous float32 or float64; never modified.
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            The rows to cluster. Copied only if not C-contiguous (or CSR with sorted
+            columns), float32 or float64; never modified.
         y : ignored
             Present by convention.
         sample_weight : array-like of shape (n_samples,), default=None
@@ -180,7 +181,7 @@ class KMeans(CallbackSupportMixin, BaseKMeans):
             )
             self._algorithm = "lloyd"
         if self._algorithm not in ALGORITHMS:
-            self._algorithm = choose(len(X), X.shape[1], self.n_clusters, X.dtype)
+            self._algorithm = choose(X.shape[0], X.shape[1], self.n_clusters, X.dtype)
 
     def _best_run(self, X: Array, backend: Backend, rows: Rows, n_threads: int, task: Task) -> dict[str, Any]:
         """What the best of ``_n_init`` runs found, as attributes."""
@@ -238,9 +239,9 @@ class KMeans(CallbackSupportMixin, BaseKMeans):
     ) -> Array:
         """First centers for X, as scikit-learn's method of this name gives them."""
         rng = check_rng(random_state)
-        if init_size is not None and init_size < len(X):
+        if init_size is not None and init_size < X.shape[0]:
             draw = rng.integers if isinstance(rng, np.random.Generator) else rng.randint
-            chosen = draw(0, len(X), init_size)
+            chosen = draw(0, X.shape[0], init_size)
             X = X[chosen]
             sample_weight = None if sample_weight is None else sample_weight[chosen]
         X = check_X(X)

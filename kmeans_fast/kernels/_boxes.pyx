@@ -1,13 +1,14 @@
 """Few features: rows sorted into blocks with bounding boxes, and who is nearest, block by block."""
 
 from libc.stdint cimport int32_t, int64_t, uint16_t
-from libc.string cimport memmove, memset
+from libc.string cimport memset
 
 from ._kernels cimport (
     KF_BUCKETS, KF_LANES_ARE_POINTS, KF_ROWS_OF_BLOCK, Arena, Centers, Loan, Rows, allocate, borrow, check_centers,
     check_slice, kf_blocks, kf_box_scratch, kf_centers, kf_rows, kf_table, pack_centers,
 )
 from ._parallel cimport run_units, threads_for
+from ._sums cimport check_moved, close_gaps
 from ._types cimport label_t, real_t
 
 cdef enum:
@@ -161,17 +162,6 @@ cdef Py_ssize_t boxes_unit(void* job, Py_ssize_t unit, int thread) noexcept nogi
     return j.n_moved[unit]
 
 
-cdef void close_gaps(boxes_job* job, Py_ssize_t n_units) noexcept nogil:
-    """What moved in each unit, one after the other."""
-    cdef Py_ssize_t unit, n = 0, first
-    for unit in range(n_units):
-        first = unit * BLOCKS_OF_UNIT * KF_ROWS_OF_BLOCK
-        if n < first:
-            memmove(job.moved + n, job.moved + first, job.n_moved[unit] * sizeof(int64_t))
-            memmove(job.before + n, job.before + first, job.n_moved[unit] * sizeof(label_t))
-        n += job.n_moved[unit]
-
-
 cdef size_t scratch_bytes(Py_ssize_t k, Py_ssize_t d) noexcept nogil:
     """Of one thread: rounded up, so that threads do not share cache lines."""
     return (k * ((1 + 2 * d) * sizeof(double) + 2 * sizeof(int32_t) + sizeof(double)) + KF_ROWS_OF_BLOCK * sizeof(int32_t) + 127) // 64 * 64
@@ -202,8 +192,7 @@ def nearest_in_blocks(
     check_slice(rows, 0, rows.c.n, labels.shape[0])
     job.moved, job.before = NULL, NULL
     if moved is not None:
-        if before is None or moved.shape[0] != rows.c.n or before.shape[0] != rows.c.n:
-            raise ValueError(f"moved has room for {moved.shape[0]} rows of {rows.c.n}; before must have the same.")
+        check_moved(rows.c.n, moved, before)
         job.moved, job.before = &moved[0], &before[0]
     check_centers(rows, k, centers.shape[1], sizeof(real_t))
     n_threads = threads_for(<double>rows.c.n * d * 4, n_threads)
@@ -225,7 +214,7 @@ def nearest_in_blocks(
     with nogil:
         n_changed = run_units(boxes_unit, &job, n_units, n_threads)
         if job.moved != NULL:
-            close_gaps(&job, n_units)
+            close_gaps(job.moved, job.before, job.n_moved, n_units, BLOCKS_OF_UNIT * KF_ROWS_OF_BLOCK)
     for t in range(n_units):
         blocks.n_scored += job.n_scored[t]
     return n_changed

@@ -61,6 +61,45 @@ cdef extern from "c/kernels.h" nogil:
     ctypedef struct kf_survey:
         double largest, smallest, sq_spread
 
+    ctypedef struct kf_csr:
+        const void* values
+        const int32_t* columns
+        const int64_t* starts
+        const double* weights
+        Py_ssize_t n, d
+        double scale, data_unit
+
+    ctypedef struct kf_csr_centers:
+        const void* c
+        Py_ssize_t k, d
+        int is_scored, is_measured
+
+    ctypedef struct kf_csr_scratch:
+        double* row64
+
+    ctypedef struct kf_csr_table:
+        size_t (*centers_plan)(kf_csr_centers*, char* arena) noexcept nogil
+        Py_ssize_t (*centers_parts)(const kf_csr_centers*) noexcept nogil
+        void (*pack_part)(const kf_csr*, kf_csr_centers*, Py_ssize_t part) noexcept nogil
+        void (*bind_norms)(kf_csr_centers*) noexcept nogil
+        size_t (*scratch_plan)(const kf_csr_centers*, kf_csr_scratch*, char* arena) noexcept nogil
+        Py_ssize_t (*nearest)(const kf_csr*, const kf_csr_centers*, Py_ssize_t first, Py_ssize_t n_rows, kf_csr_scratch*,
+                              int32_t* labels, int64_t* moved, int32_t* before) noexcept nogil
+        Py_ssize_t (*two_nearest)(const kf_csr*, const kf_csr_centers*, const int64_t* chosen, Py_ssize_t n_chosen,
+                                  kf_csr_scratch*, int32_t* labels, float* upper, float* lower) noexcept nogil
+        void (*sum_cluster)(const kf_csr*, const int64_t* members, Py_ssize_t n_members, Py_ssize_t first_d,
+                            Py_ssize_t stop_d, double* hi, double* lo, double* mass, double* mass_lo) noexcept nogil
+        double (*label_potential)(const kf_csr*, const kf_csr_centers*, Py_ssize_t first, Py_ssize_t n_rows,
+                                  const int32_t* labels, kf_csr_scratch*) noexcept nogil
+        void (*label_sq_dists)(const kf_csr*, const kf_csr_centers*, Py_ssize_t first, Py_ssize_t n_rows,
+                               const int32_t* labels, kf_csr_scratch*, double* sq_dists) noexcept nogil
+        void (*lower_sq_dists)(const kf_csr*, const kf_csr_centers*, Py_ssize_t first, Py_ssize_t n_rows,
+                               kf_csr_scratch*, double* sq_dists) noexcept nogil
+        void (*potentials)(const kf_csr*, const kf_csr_centers*, Py_ssize_t first, Py_ssize_t n_rows,
+                           const double* sq_dists, kf_csr_scratch*, double* potentials) noexcept nogil
+        void (*distances)(const kf_csr*, const kf_csr_centers*, Py_ssize_t first, Py_ssize_t n_rows, kf_csr_scratch*,
+                          void* out) noexcept nogil
+
     ctypedef struct kf_table:
         const char* isa
         int itemsize, tile_rows
@@ -97,6 +136,7 @@ cdef extern from "c/kernels.h" nogil:
                                         int32_t* before, double* n_scored) noexcept nogil
         void (*distances)(const kf_rows*, const kf_centers*, Py_ssize_t first, Py_ssize_t n_rows, kf_scratch*,
                           void* out) noexcept nogil
+        kf_csr_table csr
 
     ctypedef struct kf_isa:
         const char* name
@@ -142,6 +182,7 @@ cdef class Loan:
     cdef char* memory
 
 
+cdef const kf_isa* find_isa(str isa) except NULL
 cdef int check_slice(Rows rows, Py_ssize_t start, Py_ssize_t stop, Py_ssize_t n_given) except -1
 cdef int check_centers(Rows rows, Py_ssize_t k, Py_ssize_t d, int itemsize) except -1
 cdef int copy_if_it_pays(Rows rows, Py_ssize_t n_rows, Py_ssize_t k) except -1

@@ -1,7 +1,9 @@
+from typing import Any
+
 from ..backends.protocol import Array, Floats
 
 class Rows:
-    X: Array
+    X: Any
     weights: Floats | None
     weight_unit: float
     origin: Array
@@ -13,7 +15,11 @@ class Rows:
     @property
     def d(self) -> int: ...
     @property
+    def values_per_row(self) -> int: ...
+    @property
     def data_unit(self) -> float: ...
+    @property
+    def is_sparse(self) -> bool: ...
     @property
     def n_copied_bytes(self) -> int: ...
     def release(self) -> None: ...

@@ -171,6 +171,14 @@ cdef class Rows:
         return self.c.d
 
     @property
+    def is_sparse(self):
+        return False
+
+    @property
+    def values_per_row(self):
+        return self.c.d
+
+    @property
     def data_unit(self):
         return self.c.data_unit
 

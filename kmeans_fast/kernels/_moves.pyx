@@ -5,7 +5,7 @@ from libc.string cimport memset
 
 from ._kernels cimport Loan, Rows, borrow, kf_sums
 from ._parallel cimport run_units, threads_for
-from ._sums cimport add_fixed, bind_sums, normalize_clusters, sums_job, whole_vectors
+from ._sums cimport add_fixed, bind_sums, check_moves, normalize_clusters, sums_job, whole_vectors
 from ._types cimport label_t
 
 cdef enum:
@@ -62,14 +62,12 @@ def move(
     """As in backends/protocol.py."""
     cdef move_job job
     cdef Loan places
-    cdef Py_ssize_t n_moved = moved.shape[0], m
+    cdef Py_ssize_t n_moved = moved.shape[0]
     cdef size_t n_sums
     bind_sums(&job.sums, rows, sums, mass)
-    if before.shape[0] != n_moved or after.shape[0] != n_moved or n_moved > MOST_MOVED:
-        raise ValueError(f"{n_moved} moved rows with {before.shape[0]} labels before and {after.shape[0]} after.")
-    for m in range(n_moved):
-        if not (0 <= moved[m] < rows.c.n and 0 <= before[m] < job.sums.k and 0 <= after[m] < job.sums.k):
-            raise ValueError(f"row {moved[m]} of {rows.c.n} moved from {before[m]} to {after[m]} of {job.sums.k}.")
+    if n_moved > MOST_MOVED:
+        raise ValueError(f"{n_moved} rows moved in one call; it takes at most {MOST_MOVED}.")
+    check_moves(rows, job.sums.k, moved, before, after)
     if n_moved == 0:
         return
     job.sums.stride = whole_vectors(rows.c.d)

@@ -4,14 +4,17 @@ Each group of rows is summed in a buffer of its own, then the groups are added i
 """
 
 from libc.stdint cimport int32_t, int64_t
-from libc.string cimport memmove, memset
+from libc.string cimport memset
 
 from ._kernels cimport (
     KF_ROWS_OF_CALL, Centers, Loan, Rows, Scratch, borrow, check_centers, check_slice, copy_if_it_pays,
     kf_centers, kf_rows, kf_scratch, kf_sums, kf_table, pack_centers, scratch_for,
 )
 from ._parallel cimport run_units, threads_for
-from ._sums cimport add_fixed, add_pair, bind_sums, buffer_length, buffer_of, normalize_clusters, sums_job, whole_vectors
+from ._sums cimport (
+    add_fixed, add_pair, bind_sums, buffer_length, buffer_of, check_moved, close_gaps, normalize_clusters, sums_job,
+    whole_vectors,
+)
 from ._types cimport label_t, real_t
 
 cdef enum:
@@ -198,17 +201,6 @@ cdef Py_ssize_t assign_units(assign_job* job, int n_threads) noexcept nogil:
     return run_units(nearest_unit, job, n_units_of(job), n_threads)
 
 
-cdef void close_gaps(assign_job* job) noexcept nogil:
-    """What moved in each unit, one after the other."""
-    cdef Py_ssize_t unit, n = 0, first
-    for unit in range(n_units_of(job)):
-        first = unit * ROWS_OF_UNIT
-        if n < first:
-            memmove(job.moved + n, job.moved + first, job.n_moved[unit] * sizeof(int64_t))
-            memmove(job.before + n, job.before + first, job.n_moved[unit] * sizeof(label_t))
-        n += job.n_moved[unit]
-
-
 def sum_by_label(
     Rows rows, const int64_t[::1] borders, const label_t[::1] labels, double[:, :, ::1] sums, double[:, ::1] mass, *,
     int n_threads=1
@@ -236,8 +228,7 @@ def nearest(
     check_centers(rows, k, centers.shape[1], sizeof(real_t))
     job.moved, job.before, job.start, job.stop = NULL, NULL, start, stop
     if moved is not None:
-        if before is None or moved.shape[0] != stop - start or before.shape[0] != stop - start:
-            raise ValueError(f"moved has room for {moved.shape[0]} rows of the {stop - start}; before must have the same.")
+        check_moved(stop - start, moved, before)
     if start == stop:
         return 0
     if moved is not None:
@@ -252,7 +243,7 @@ def nearest(
     with nogil:
         n_changed = assign_units(&job, n_threads)
         if job.moved != NULL:
-            close_gaps(&job)
+            close_gaps(job.moved, job.before, job.n_moved, n_units_of(&job), ROWS_OF_UNIT)
     return n_changed
 
 

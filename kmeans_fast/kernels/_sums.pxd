@@ -1,5 +1,6 @@
 # Sums of clusters on their way: buffers of groups, and totals that are pairs (c/sums.inc.h).
 from libc.stdint cimport int32_t, int64_t
+from libc.string cimport memmove
 
 from ._kernels cimport KF_LANES, Rows, check_centers, kf_rows, kf_sums, kf_table
 from ._types cimport label_t
@@ -80,3 +81,34 @@ cdef inline int bind_sums(sums_job* job, Rows rows, double[:, :, ::1] sums, doub
     job.total.hi, job.total.lo, job.total.stride = &sums[0, 0, 0], &sums[1, 0, 0], rows.c.d
     job.total.mass, job.total.mass_lo = &mass[0, 0], &mass[1, 0]
     return 0
+
+
+cdef inline int check_moves(
+    Rows rows, Py_ssize_t k, const int64_t[::1] moved, const label_t[::1] before, const label_t[::1] after
+) except -1:
+    cdef Py_ssize_t n_moved = moved.shape[0], m
+    if before.shape[0] != n_moved or after.shape[0] != n_moved:
+        raise ValueError(f"{n_moved} moved rows with {before.shape[0]} labels before and {after.shape[0]} after.")
+    for m in range(n_moved):
+        if not (0 <= moved[m] < rows.c.n and 0 <= before[m] < k and 0 <= after[m] < k):
+            raise ValueError(f"row {moved[m]} of {rows.c.n} moved from {before[m]} to {after[m]} of {k}.")
+    return 0
+
+
+cdef inline int check_moved(Py_ssize_t n_rows, int64_t[::1] moved, label_t[::1] before) except -1:
+    if before is None or moved.shape[0] != n_rows or before.shape[0] != n_rows:
+        raise ValueError(f"moved has room for {moved.shape[0]} rows of {n_rows}; before must have the same.")
+    return 0
+
+
+cdef inline void close_gaps(
+    int64_t* moved, label_t* before, const Py_ssize_t* n_moved, Py_ssize_t n_units, Py_ssize_t rows_of_unit
+) noexcept nogil:
+    """What moved in each unit, one after the other."""
+    cdef Py_ssize_t unit, n = 0, first
+    for unit in range(n_units):
+        first = unit * rows_of_unit
+        if n < first:
+            memmove(moved + n, moved + first, n_moved[unit] * sizeof(int64_t))
+            memmove(before + n, before + first, n_moved[unit] * sizeof(label_t))
+        n += n_moved[unit]

@@ -21,7 +21,7 @@ class Lloyd:
             return self.totals.begin(self._nearest_and_sum(centers))
         moved, before = self.totals.room()
         n_changed = 0
-        for start, stop in row_slices(0, self.rows.n, centers.size):
+        for start, stop in row_slices(0, self.rows.n, len(centers) * self.rows.values_per_row):
             n_new = self.backend.nearest(
                 self.rows,
                 start,
@@ -39,15 +39,16 @@ class Lloyd:
         return self.totals.follow(n_changed)
 
     def assign(self, centers: Array) -> None:
-        for start, stop in row_slices(0, self.rows.n, centers.size):
+        for start, stop in row_slices(0, self.rows.n, len(centers) * self.rows.values_per_row):
             self.backend.nearest(
                 self.rows, start, stop, centers, self.labels[start:stop], n_threads=self.n_threads
             )
 
     def _nearest_and_sum(self, centers: Array) -> Partials:
         totals = Partials.zeros(*centers.shape)
-        for run in group_runs(group_borders(self.rows.n, len(centers)), centers.size):
-            if int(run[-1] - run[0]) * centers.size > 2 * WORK:
+        work_per_row = len(centers) * self.rows.values_per_row
+        for run in group_runs(group_borders(self.rows.n, len(centers)), work_per_row):
+            if int(run[-1] - run[0]) * work_per_row > 2 * WORK:
                 self._step_in_pieces(run, centers, totals)
             else:
                 totals.n_changed += self.backend.nearest_and_sum(
@@ -63,7 +64,7 @@ class Lloyd:
 
     def _step_in_pieces(self, group: Indices, centers: Array, totals: Partials) -> None:
         """One group that is too much work for one call: labels piece by piece, then the sums of the whole group."""
-        for start, stop in row_slices(int(group[0]), int(group[1]), centers.size):
+        for start, stop in row_slices(int(group[0]), int(group[1]), len(centers) * self.rows.values_per_row):
             totals.n_changed += self.backend.nearest(
                 self.rows, start, stop, centers, self.labels[start:stop], n_threads=self.n_threads
             )

@@ -54,6 +54,16 @@
 #endif
 #include "real.h"
 
+#define CSR_TABLE(suffix)                                                                                              \
+    {                                                                                                                  \
+        .centers_plan = csr_centers_plan_##suffix, .centers_parts = csr_centers_parts_##suffix,                        \
+        .pack_part = csr_pack_part_##suffix, .bind_norms = csr_bind_norms_##suffix,                                    \
+        .scratch_plan = csr_scratch_plan_##suffix, .nearest = csr_nearest_##suffix,                                    \
+        .two_nearest = csr_two_nearest_##suffix, .sum_cluster = csr_sum_cluster_##suffix,                              \
+        .label_potential = csr_label_potential_##suffix, .label_sq_dists = csr_label_sq_dists_##suffix, .lower_sq_dists = csr_lower_sq_dists_##suffix,                  \
+        .potentials = csr_potentials_##suffix, .distances = csr_distances_##suffix,                                    \
+    }
+
 #define TABLE(suffix, type)                                                                                            \
     {                                                                                                                  \
         .isa = ISA_NAME, .itemsize = sizeof(type), .tile_rows = POINTS_OF_TILE_##suffix,                                    \
@@ -62,9 +72,10 @@
         .centers_parts = centers_parts_##suffix, .pack_part = pack_part_##suffix, .bind_bound = bind_bound_##suffix,   \
         .scratch_plan = scratch_plan_##suffix, .nearest = nearest_##suffix, .two_nearest = two_nearest_##suffix,       \
         .sum_by_label = sum_by_label_##suffix, .sum_clusters = sum_clusters_##suffix, .label_sq_dists = label_sq_dists_##suffix,   \
-        .label_potential = label_potential_##suffix, .lower_sq_dists = lower_sq_dists_##suffix, .potentials = potentials_##suffix,                                  \
-        .block_keys = block_keys_##suffix, .block_bytes = block_bytes_##suffix, .make_block = make_block_##suffix,    \
-        .nearest_in_blocks = nearest_in_blocks_##suffix, .distances = distances_##suffix,                                                                               \
+        .label_potential = label_potential_##suffix, .lower_sq_dists = lower_sq_dists_##suffix,                        \
+        .potentials = potentials_##suffix, .block_keys = block_keys_##suffix, .block_bytes = block_bytes_##suffix,     \
+        .make_block = make_block_##suffix, .nearest_in_blocks = nearest_in_blocks_##suffix,                            \
+        .distances = distances_##suffix, .csr = CSR_TABLE(suffix),                                                     \
     }
 
 static const kf_isa THIS_ISA = {ISA_NAME, TABLE(f32, float), TABLE(f64, double)};

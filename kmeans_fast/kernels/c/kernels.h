@@ -9,6 +9,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "csr.h"
+
 enum {
     KF_GROUP_ALIGNMENT = 64, /* rows; as GROUP_ALIGNMENT in backends/protocol.py */
     KF_SUM_BLOCK = 512,      /* rows; as SUM_BLOCK there */
@@ -148,6 +150,7 @@ typedef struct {
                                    int64_t *moved, int32_t *before, double *n_scored);
     void (*distances)(const kf_rows *rows, const kf_centers *centers, ptrdiff_t first, ptrdiff_t n_rows,
                       kf_scratch *scratch, void *out);
+    kf_csr_table csr; /* the same for sparse rows */
 } kf_table;
 
 typedef struct {

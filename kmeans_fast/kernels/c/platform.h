@@ -58,6 +58,12 @@
 #define ROUNDED(value) ((void)0)
 #endif
 
+#if HAS_VECTORS
+#define FETCH(address) __builtin_prefetch(address)
+#else
+#define FETCH(address) ((void)(address))
+#endif
+
 #define CONCAT_(a, b) a##_##b
 #define CONCAT(a, b) CONCAT_(a, b)
 #define MIN_OF(a, b) ((a) < (b) ? (a) : (b))

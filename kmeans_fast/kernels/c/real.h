@@ -22,6 +22,10 @@ _Static_assert(KF_GROUP_ALIGNMENT % TILE_ROWS == 0, "a tile may not span two gro
 #include "sums.inc.h"
 #include "measure.inc.h"
 #include "distances.inc.h"
+#include "csr_pack.inc.h"
+#include "csr_direct.inc.h"
+#include "csr_assign.inc.h"
+#include "csr_measure.inc.h"
 
 #undef FN
 #undef HAS_TRANSPOSE

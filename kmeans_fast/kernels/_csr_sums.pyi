@@ -1,0 +1,9 @@
+from ..backends.protocol import Floats, Indices, Labels
+from ._kernels import Rows
+
+def sum_by_label(
+    rows: Rows, borders: Indices, labels: Labels, sums: Floats, mass: Floats, *, n_threads: int = 1
+) -> None: ...
+def move(
+    rows: Rows, moved: Indices, before: Labels, after: Labels, sums: Floats, mass: Floats, *, n_threads: int = 1
+) -> None: ...

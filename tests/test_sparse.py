@@ -1,0 +1,396 @@
+"""Sparse rows (CSR) against the same values in an array: every backend, every instruction set, every estimator."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+import sklearn.cluster
+from exact import undecided_labels
+from hostile import Case
+from tables import ALL_ROWS, Row, every_backend, every_case, every_isa, in_use, parameter
+
+from kmeans_fast import KMeans, kmeans_plusplus
+from kmeans_fast.backends import identity
+from kmeans_fast.backends.csr import is_wide
+from kmeans_fast.backends.protocol import group_borders
+from kmeans_fast.engine.inertia import mean_variance
+
+every_dtype = pytest.mark.parametrize("dtype", [np.float32, np.float64])
+FORMATS = [sp.csr_matrix, sp.csr_array, sp.csc_matrix, sp.csc_array, sp.coo_array, sp.lil_array, sp.bsr_array]
+SHAPES = [
+    (1, 1, 1, 1.0),
+    (65, 1, 3, 0.5),
+    (100, 2, 100, 0.5),
+    (513, 37, 9, 0.2),
+    (600, 300, 70, 0.02),
+    (64, 700, 5, 0.6),
+]
+"""(n, d, k, density): one panel of centers and many, rows of more than 128 values, centers that are sparse or not."""
+
+
+def made(n: int, d: int, k: int, density: float, dtype: Any, *, is_whole: bool = False) -> tuple[Any, Any, Any]:
+    """A matrix with empty rows and explicit zeros, centers, weights."""
+    rng = np.random.default_rng([n, d, k])
+    X = sp.random_array((n, d), density=density, format="csr", dtype=dtype, rng=rng)
+    X.data = (np.ceil(8 * X.data) if is_whole else X.data - np.asarray(0.3, dtype=dtype)).astype(dtype)
+    X.data[::11] = 0
+    dense = X.toarray()
+    centers = np.ascontiguousarray((dense[rng.integers(0, n, k)] + dense[rng.integers(0, n, k)]) / 2, dtype=dtype)
+    return X, centers, rng.integers(1, 5, n).astype(float) if is_whole else rng.random(n)
+
+
+def results(backend: Any, X: Any, centers: Any, weights: Any, n_threads: int = 1) -> dict[str, Any]:
+    """The outputs of all kernels."""
+    (n, d), k = X.shape, len(centers)
+    rows, options = backend.prepare(X, weights), {"n_threads": n_threads}
+    labels, again = np.full(n, -1, np.int32), np.full(n, -1, np.int32)
+    sums, mass, borders = np.zeros((2, k, d)), np.zeros((2, k)), group_borders(n, k)
+    upper, lower, sq_dists, own = np.zeros(n, np.float32), np.zeros(n, np.float32), np.full(n, np.inf), np.empty(n)
+    potentials, out = np.empty(k), np.empty((n, k), X.dtype)
+    assert backend.nearest_and_sum(rows, borders, centers, labels, sums, mass, **options) == n
+    assert backend.nearest(rows, 0, n, centers, labels, **options) == 0
+    assert backend.two_nearest(rows, np.arange(n), centers, again, upper, lower, **options) == n
+    backend.label_sq_dists(rows, 0, n, centers, labels, own, **options)
+    backend.lower_sq_dists(rows, centers[0], sq_dists, **options)
+    backend.candidate_potentials(rows, sq_dists, centers, potentials, **options)
+    backend.distances(rows, 0, n, centers, out, **options)
+    np.testing.assert_array_equal(again, labels)
+    bits = {"labels": labels, "sums": sums[0].copy(), "mass": mass[0].copy(), "own": own}
+    labels, moved, before = np.arange(n, dtype=np.int32) % k, np.full(n, -7), np.full(n, -7, np.int32)
+    first = labels.copy()
+    sums[:], mass[:] = 0, 0
+    backend.sum_by_label(rows, borders, labels, sums, mass, **options)
+    n_moved = backend.nearest(rows, 0, n, centers, labels, moved, before, **options)
+    np.testing.assert_array_equal(moved[:n_moved], np.flatnonzero(first != labels))
+    np.testing.assert_array_equal(before[:n_moved], first[moved[:n_moved]])
+    backend.move(rows, moved[:n_moved], before[:n_moved], labels[moved[:n_moved]], sums, mass, **options)
+    bits |= {"moved_sums": sums[0], "moved_mass": mass[0]}
+    if k > 1:
+        for name in ("sums", "mass"):
+            np.testing.assert_array_equal(bits[name], bits[f"moved_{name}"], err_msg="moving rows is adding them up")
+    bits["inertia"] = backend.inertia(rows, 0, n, centers, labels, **options)
+    first_potentials = np.empty(k)
+    backend.candidate_potentials(rows, None, centers, first_potentials, **options)
+    bits["first_potentials"] = first_potentials
+    return bits | {"sq_dists": sq_dists, "potentials": potentials, "out": out, "upper": upper, "lower": lower}
+
+
+def assert_equal(got: dict[str, Any], expected: dict[str, Any], names: str) -> None:
+    for name in names.split():
+        np.testing.assert_array_equal(got[name], expected[name], err_msg=name)
+
+
+@every_backend
+@every_dtype
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("is_weighted", [False, True])
+def test_kernels_have_the_bits_of_dense_rows(is_weighted: bool, shape: tuple[Any, ...], dtype: type, row: Row) -> None:
+    X, centers, weights = made(*shape, dtype)
+    given = weights if is_weighted else None
+    got, dense = results(row.open(), X, centers, given), results(identity, X.toarray(), centers, given)
+    assert_equal(got, dense, "labels sums mass own inertia moved_sums")
+    assert_equal(got, results(identity, X, centers, given), "sq_dists potentials first_potentials")
+    assert (got["upper"].astype(float) ** 2 >= dense["own"] * (1 - 1e-15)).all()
+    second = np.partition(dense["out"].astype(float), 1, axis=1)[:, 1] if len(centers) > 1 else np.inf
+    assert (got["lower"] <= second * (1 + 1e-6)).all()
+    np.testing.assert_allclose(got["sq_dists"], dense["sq_dists"], rtol=1e-12)
+    np.testing.assert_allclose(got["potentials"], dense["potentials"], rtol=1e-12)
+    np.testing.assert_allclose(got["out"], dense["out"], rtol=8 * (shape[1] + 4) * np.finfo(dtype).eps / 2)
+
+
+@every_backend
+@every_dtype
+@pytest.mark.parametrize("shape", SHAPES)
+def test_whole_numbers_are_exact_in_every_kernel(shape: tuple[Any, ...], dtype: type, row: Row) -> None:
+    X, centers, weights = made(*shape, dtype, is_whole=True)
+    got, dense = results(row.open(), X, centers, weights), results(identity, X.toarray(), centers, weights)
+    assert_equal(got, dense, "labels sums mass own inertia sq_dists potentials first_potentials")
+
+
+@every_backend
+@every_dtype
+def test_wide_rows_are_measured_by_the_identity(dtype: type, row: Row) -> None:
+    X, centers, weights = made(row.rows(300), 3000, 6, 0.0035, dtype)
+    assert 0.1 < is_wide(X).mean() < 1, "rows are wide or not"
+    got, dense = results(row.open(), X, centers, weights), results(identity, X.toarray(), centers, weights)
+    assert_equal(got, dense, "labels sums mass")
+    assert_equal(got, results(identity, X, centers, weights), "own sq_dists potentials")
+    np.testing.assert_array_equal(got["own"][~is_wide(X)], dense["own"][~is_wide(X)])
+    np.testing.assert_allclose(got["own"], dense["own"], rtol=1e-12)
+
+
+@every_isa
+@every_dtype
+@pytest.mark.parametrize("is_one_sided", [False, True])
+def test_every_number_of_threads_gives_the_same_bits(is_one_sided: bool, dtype: type, row: Row) -> None:
+    """One-sided: nearly all rows in one cluster, whose sum threads share by columns."""
+    X, centers, weights = made(5000, 300, 40, 0.1, dtype)
+    if is_one_sided:
+        centers[1:] += 5
+    one = results(row.open(), X, centers, weights)
+    assert (np.bincount(one["labels"]).max() > 4900) == is_one_sided
+    for n_threads in (2, 3, 7):
+        assert_equal(results(row.open(), X, centers, weights, n_threads), one, " ".join(one))
+
+
+@every_case
+@pytest.mark.parametrize("row", [parameter(row) for row in ALL_ROWS if row.backend != "broadcast"])
+def test_hostile_numbers_get_the_deciders_labels(case: Case, dtype: str, row: Row) -> None:
+    X, centers, weights = case.build(dtype, row.rows(200, loop=40))
+    X = X * (np.random.default_rng(0).random(X.shape) < 0.7)
+    n, outputs = len(X), []
+    for backend, data in ((row.open(), sp.csr_array(X)), (identity, X), (identity, sp.csr_array(X))):
+        rows = backend.prepare(data, weights)
+        labels, own, seeded = np.full(n, -1, np.int32), np.empty(n), np.full(n, np.inf)
+        backend.nearest(rows, 0, n, centers, labels)
+        backend.label_sq_dists(rows, 0, n, centers, labels, own)
+        backend.lower_sq_dists(rows, centers[0], seeded)
+        outputs.append({"labels": labels, "own": own, "seeded": seeded})
+    assert undecided_labels(X, centers, outputs[0]["labels"]) == 0
+    assert_equal(outputs[0], outputs[1], "labels own")
+    assert_equal(outputs[0], outputs[2], "labels own seeded")
+
+
+@every_isa
+@every_dtype
+def test_rows_that_tie_between_many_centers_go_to_the_first(dtype: type, row: Row) -> None:
+    """Unit rows with no column in common with any center."""
+    X = sp.csr_array(sp.eye_array(200, 400, format="csr", dtype=dtype))
+    centers = np.zeros((150, 400), dtype)
+    centers[np.arange(150), np.arange(399, 249, -1)] = 1
+    got = results(row.open(), X, centers, None)
+    assert_equal(got, results(identity, X.toarray(), centers, None), "labels own")
+    assert (got["labels"] == 0).all()
+
+
+# ---- what comes in ----------------------------------------------------------------------------------------------
+
+
+def topics(n: int = 400, d: int = 60, dtype: Any = np.float64) -> sp.csr_array:
+    """Counts of words of eight topics."""
+    rng = np.random.default_rng(0)
+    topic = rng.integers(0, 8, n)
+    return sp.csr_array(rng.poisson(np.where(np.arange(d) % 8 == topic[:, None], 1.5, 0.03)).astype(dtype))
+
+
+def fitted(X: Any, **options: Any) -> KMeans:
+    return KMeans(8, random_state=0, **options).fit(X)
+
+
+def assert_same_model(model: KMeans, other: KMeans) -> None:
+    np.testing.assert_array_equal(model.labels_, other.labels_)
+    np.testing.assert_array_equal(model.cluster_centers_, other.cluster_centers_)
+    assert (model.inertia_, model.n_iter_) == (other.inertia_, other.n_iter_)
+
+
+@pytest.mark.parametrize("make", FORMATS, ids=lambda make: make.__name__)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.int32, np.int64, bool])
+def test_every_format_and_dtype_gives_what_the_array_gives(dtype: type, make: Any) -> None:
+    X = topics().astype(dtype)
+    model = fitted(make(X))
+    assert model.cluster_centers_.dtype == (np.float32 if dtype == np.float32 else np.float64)
+    assert_same_model(model, fitted(X.toarray()))
+
+
+@every_dtype
+@pytest.mark.parametrize("index_dtype", [np.int32, np.int64])
+@pytest.mark.parametrize("make", [sp.csr_matrix, sp.csr_array])
+def test_both_index_types_work(make: Any, index_dtype: type, dtype: type) -> None:
+    X = make(topics(dtype=dtype))
+    X.indices, X.indptr = X.indices.astype(index_dtype), X.indptr.astype(index_dtype)
+    model = fitted(X)
+    assert_same_model(model, fitted(topics(dtype=dtype).toarray()))
+    assert X.indices.dtype == index_dtype
+    np.testing.assert_array_equal(model.predict(X), model.labels_)
+
+
+def test_float16_values_are_float32() -> None:
+    X = topics(dtype=np.float32)
+    half = X.copy()
+    half.data = half.data.astype(np.float16)
+    model = fitted(half)
+    assert model.cluster_centers_.dtype == np.float32
+    assert_same_model(model, fitted(X))
+
+
+def disordered(X: sp.csr_array) -> sp.csr_array:
+    """The same matrix: each row's columns reversed, its values in two halves."""
+    pairs = [
+        (np.tile(X.indices[a:b][::-1], 2), np.tile(X.data[a:b][::-1] / 2, 2))
+        for a, b in zip(X.indptr[:-1], X.indptr[1:], strict=True)
+    ]
+    columns, values = (np.concatenate(parts) for parts in zip(*pairs, strict=True))
+    return sp.csr_array((values, columns, 2 * X.indptr), shape=X.shape)
+
+
+@pytest.mark.parametrize("claim", [None, True])
+def test_unsorted_and_repeated_columns_are_added_up_in_a_copy(claim: bool | None) -> None:
+    X = disordered(topics())
+    if claim:
+        X.has_sorted_indices = X.has_canonical_format = True
+    before = [part.copy() for part in (X.data, X.indices, X.indptr)]
+    model = fitted(X)
+    assert_same_model(model, fitted(topics()))
+    np.testing.assert_array_equal(model.predict(X), model.labels_)
+    for part, old in zip((X.data, X.indices, X.indptr), before, strict=True):
+        np.testing.assert_array_equal(part, old)
+
+
+def test_the_callers_matrix_may_be_read_only_and_stays_as_it_is() -> None:
+    X = topics()
+    for part in (X.data, X.indices, X.indptr):
+        part.flags.writeable = False
+    model = fitted(X)
+    model.transform(X), model.score(X)
+    assert_same_model(model, fitted(topics()))
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_values_that_are_not_finite_are_an_error(value: float) -> None:
+    X = topics()
+    X.data[5] = value
+    for call in (fitted, fitted(topics()).predict, lambda X: kmeans_plusplus(X, 3)):
+        with pytest.raises(ValueError, match=r"NaN|infinity"):
+            call(X)
+
+
+@pytest.mark.parametrize("column", [-1, 60])
+def test_columns_outside_of_the_matrix_are_an_error(column: int) -> None:
+    X = topics()
+    X.indices[X.indptr[3]] = column
+    with pytest.raises(ValueError, match="ind"):
+        fitted(X)
+
+
+def test_explicit_zeros_and_empty_rows_change_nothing() -> None:
+    X = topics()
+    X.data[::3] = 0
+    X.data[X.indptr[10] : X.indptr[11]] = 0
+    clean = X.copy()
+    clean.eliminate_zeros()
+    assert clean.nnz < X.nnz and np.diff(clean.indptr)[10] == 0
+    assert_same_model(fitted(X), fitted(clean))
+    assert_same_model(fitted(X), fitted(X.toarray()))
+
+
+@pytest.mark.filterwarnings("ignore:Number of distinct clusters")
+def test_a_matrix_of_zeros_is_one_cluster() -> None:
+    model = KMeans(3, random_state=0).fit(sp.csr_array((10, 4)))
+    assert model.labels_.tolist() == [0] * 10 and model.inertia_ == 0
+    assert mean_variance(sp.csr_array((10, 4)), 1.0) == 0
+
+
+@pytest.mark.parametrize(("n", "d", "k"), [(50, 60, 1), (50, 1, 4), (9, 60, 9), (1, 5, 1)])
+def test_the_smallest_problems_are_those_of_the_array(n: int, d: int, k: int) -> None:
+    X = sp.csr_array(topics().tocsc()[:n, :d])
+    X.data += np.arange(len(X.data)) / 7
+    assert_same_model(KMeans(k, random_state=0).fit(X), KMeans(k, random_state=0).fit(X.toarray()))
+
+
+# ---- what the estimators do with it -----------------------------------------------------------------------------
+
+
+@every_backend
+@every_dtype
+@pytest.mark.parametrize("init", ["k-means++", "random", "array", "callable"])
+def test_fits_are_those_of_the_array(init: str, dtype: type, row: Row) -> None:
+    X = topics(row.rows(400), dtype=dtype)
+    weights = np.random.default_rng(0).random(X.shape[0])
+    centers = X[:8].toarray() + np.asarray(0.5, dtype)
+    first: Any = {"array": centers, "callable": lambda X, k, random_state: X[:k].toarray()}.get(init, init)
+    options = {"init": first, "n_init": 1, "max_iter": 20, "random_state": 1}
+    of_array: Any = (lambda X, k, random_state: X[:k]) if init == "callable" else first
+    with in_use(row) as backend:
+        for given in (None, weights):
+            model = KMeans(8, backend=backend, **options).fit(X, sample_weight=given)
+            other = KMeans(8, backend=backend, **{**options, "init": of_array}).fit(X.toarray(), sample_weight=given)
+            assert_same_model(model, other)
+            np.testing.assert_allclose(model.history_["inertia"], other.history_["inertia"], rtol=1e-9)
+
+
+@pytest.mark.parametrize(("on", "then"), [(np.float32, np.float64), (np.float64, np.float32), (np.float64, np.float64)])
+def test_models_of_arrays_and_of_matrices_are_interchangeable(on: type, then: type) -> None:
+    X = topics(dtype=on)
+    for fit_on, use_on in ((X, X.toarray()), (X.toarray(), X)):
+        model, other = fitted(fit_on), use_on.astype(then)
+        np.testing.assert_array_equal(model.predict(other), model.labels_)
+        assert model.score(other) == model.score(fit_on) == pytest.approx(-model.inertia_)
+        assert model.inertia(other, np.ones(400)) == model.inertia(fit_on)
+        assert model.transform(other).dtype == then
+        np.testing.assert_allclose(model.transform(other), model.transform(fit_on), rtol=1e-5)
+        centers = sp.csr_array(model.cluster_centers_)
+        np.testing.assert_array_equal(np.diag(model.transform(centers)), np.zeros(8))
+        assert model.predict(centers).tolist() == list(range(8))
+
+
+@every_dtype
+@pytest.mark.parametrize("seed", range(5))
+def test_the_same_seeds_as_for_the_array_and_as_scikit_learns(seed: int, dtype: type) -> None:
+    X = sp.random_array((3000, 200), density=0.05, format="csr", rng=np.random.default_rng(seed)).astype(dtype)
+    weights = np.random.default_rng(seed).random(3000)
+    for given in (None, weights):
+        centers, chosen = kmeans_plusplus(X, 12, sample_weight=given, random_state=seed)
+        _, dense = kmeans_plusplus(X.toarray(), 12, sample_weight=given, random_state=seed)
+        wide = X.astype(np.float64)
+        _, expected = sklearn.cluster.kmeans_plusplus(wide, 12, sample_weight=given, random_state=seed)
+        assert chosen.tolist() == dense.tolist() == expected.tolist()
+        np.testing.assert_array_equal(centers, X[chosen].toarray())
+
+
+def test_whole_weights_are_repeats_and_zero_weight_is_absence() -> None:
+    X, weights = topics(), np.arange(400) % 3
+    options = {"init": X[1:9].toarray(), "n_init": 1, "tol": 0}
+    model = KMeans(8, **options).fit(X, sample_weight=weights)
+    repeated = KMeans(8, **options).fit(X[np.repeat(np.arange(400), weights)])
+    np.testing.assert_array_equal(model.cluster_centers_, repeated.cluster_centers_)
+    np.testing.assert_array_equal(np.repeat(model.labels_, weights), repeated.labels_)
+
+
+@pytest.mark.parametrize("power", [-1000, -40, 40, 1000])
+def test_scaling_by_a_power_of_two_scales_the_centers(power: int) -> None:
+    X = topics()
+    plain, scaled = fitted(X), fitted(X * 2.0**power)
+    np.testing.assert_array_equal(plain.labels_, scaled.labels_)
+    np.testing.assert_array_equal(plain.cluster_centers_ * 2.0**power, scaled.cluster_centers_)
+    assert plain.n_iter_ == scaled.n_iter_
+
+
+@every_dtype
+@pytest.mark.parametrize("density", [0.01, 0.3, 1.0])
+def test_variance_is_that_of_the_array(density: float, dtype: type) -> None:
+    X = sp.random_array((3000, 200), density=density, format="csr", rng=np.random.default_rng(0)).astype(dtype)
+    assert mean_variance(X, 1.0) == pytest.approx(mean_variance(X.toarray(), 1.0), rel=1e-12)
+
+
+def test_sparse_input_is_announced() -> None:
+    assert KMeans().__sklearn_tags__().input_tags.sparse
+
+
+FIT_WIDE_ROWS = """
+import resource
+import numpy as np, scipy.sparse as sp
+from kmeans_fast import KMeans, kmeans_plusplus
+rng = np.random.default_rng(0)
+n, d, m = 20_000, 100_000, 20
+X = sp.csr_array((rng.random(n * m), rng.integers(0, d, n * m), np.arange(n + 1) * m), shape=(n, d))
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+model = KMeans(4, random_state=0, max_iter=5, backend={backend!r}).fit(X)
+model.predict(X), model.transform(X), model.score(X), kmeans_plusplus(X, 4, random_state=0)
+print(n * d * 8, 1024 * (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before))
+"""
+
+
+def test_nothing_makes_the_matrix_dense() -> None:
+    pytest.importorskip("resource")
+    program = FIT_WIDE_ROWS.format(backend="compiled")
+    root = Path(__file__).parent.parent
+    run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=root)
+    dense_bytes, peak = map(int, run.stdout.split())
+    assert dense_bytes > 10 * 2**30, "an array of it would be small"
+    assert peak < 200 * 2**20
