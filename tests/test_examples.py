@@ -169,4 +169,8 @@ def test_plot_color_quantization() -> None:
     sample = shuffle(image, random_state=0, n_samples=1000)
     ours, theirs = fitted("KMeans", sample, n_clusters=64, random_state=0)
     assert_same_up_to_names(ours, theirs)
-    np.testing.assert_array_equal(ours.predict(image), theirs.predict(image))
+    mine, other = ours.predict(image), theirs.predict(image)
+    differs = np.flatnonzero(mine != other)
+    assert len(differs) <= 10
+    to = [((image[differs] - ours.cluster_centers_[labels[differs]]) ** 2).sum(axis=1) for labels in (mine, other)]
+    np.testing.assert_allclose(*to, rtol=1e-12, err_msg="only pixels midway between two colours may differ")

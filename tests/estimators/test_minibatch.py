@@ -27,7 +27,9 @@ WEIGHTED_SEEDS = "weighted rows are other draws than repeated rows, as in scikit
 
 @parametrize_with_checks(
     [MiniBatchKMeans(3), MiniBatchKMeans(3, backend="identity")],
-    expected_failed_checks=lambda estimator: {"check_sample_weight_equivalence_on_dense_data": WEIGHTED_SEEDS},
+    expected_failed_checks=lambda estimator: {
+        f"check_sample_weight_equivalence_on_{kind}_data": WEIGHTED_SEEDS for kind in ("dense", "sparse")
+    },
 )
 def test_scikit_learns_own_checks(estimator: Any, check: Any) -> None:
     check(estimator)
