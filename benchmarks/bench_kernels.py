@@ -104,6 +104,19 @@ def move(backend: Backend, rows: Rows, problem: Problem, n_threads: int) -> Call
     return lambda: backend.move(rows, moved, before, after, sums, mass, n_threads=n_threads)
 
 
+def move_centers(backend: Backend, rows: Rows, problem: Problem, n_threads: int) -> Call:
+    _, d, k = problem.shape
+    sums, mass, borders = np.zeros((2, k, d)), np.zeros((2, k)), group_borders(rows.n, k)
+    backend.sum_by_label(rows, borders, problem.labels, sums, mass, n_threads=n_threads)
+    mass[0] += 1.0
+    new_centers, sq_shifts = np.empty_like(problem.centers), np.empty(k)
+
+    def call() -> None:
+        backend.move_centers(rows, sums, mass, problem.centers, new_centers, sq_shifts, n_threads=n_threads)
+
+    return call
+
+
 def make_blocks(backend: Backend, rows: Rows, problem: Problem, n_threads: int) -> Call:
     def call() -> None:
         backend.make_blocks(rows, problem.labels, n_threads=n_threads)
@@ -168,6 +181,7 @@ KERNEL_CALLS: dict[str, Build] = {
     "nearest_and_sum": nearest_and_sum,
     "sum_by_label": sum_by_label,
     "move": move,
+    "move_centers": move_centers,
     "make_blocks": make_blocks,
     "nearest_in_blocks": nearest_in_blocks,
     "two_nearest": two_nearest,

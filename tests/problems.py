@@ -63,6 +63,11 @@ class Problem:
         backend.move(rows, borders[0] + places, given[places], after, sums, mass, **threads)
         out.update({"moved sums": sums[0], "moved mass": mass[0]})
 
+        mass[0] += mass[0] == 0
+        new_centers, sq_shifts = np.empty_like(centers), np.empty(k)
+        out["moments"] = backend.move_centers(rows, sums, mass, centers, new_centers, sq_shifts, **threads)
+        out.update({"new centers": new_centers, "sq_shifts": sq_shifts})
+
         labels = np.arange(n, dtype=np.int32) % k
         moved, old = np.full(n, -7, dtype=np.int64), np.full(n, -7, dtype=np.int32)
         n_moved = backend.nearest(rows, 0, n, centers, labels, moved, old, **threads)

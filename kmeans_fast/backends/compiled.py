@@ -17,7 +17,7 @@ from .curve import places_on_curve
 from .protocol import Array, Floats, Indices, Labels
 
 try:
-    from ..kernels import _bounds, _boxes, _csr, _csr_sums, _distances, _kernels, _moves, _nearest, _seeding
+    from ..kernels import _bounds, _boxes, _centers, _csr, _csr_sums, _distances, _kernels, _moves, _nearest, _seeding
 except ImportError as error:
     raise ImportError(
         "the compiled kernels of kmeans_fast are not built; install the package with a C compiler at hand "
@@ -57,6 +57,7 @@ class Compiled:
     nearest_and_sum = staticmethod(of_rows(_nearest.nearest_and_sum, csr_nearest_and_sum))
     sum_by_label = staticmethod(of_rows(_nearest.sum_by_label, _csr_sums.sum_by_label))
     move = staticmethod(of_rows(_moves.move, _csr_sums.move))
+    move_centers = staticmethod(_centers.move_centers)
     two_nearest = staticmethod(of_rows(_bounds.two_nearest, _csr.two_nearest))
     nearest_in_blocks = staticmethod(_boxes.nearest_in_blocks)
     candidate_potentials = staticmethod(of_rows(_seeding.candidate_potentials, _csr.candidate_potentials))

@@ -19,7 +19,7 @@ from .numpy_rows import NumpyRows, chunks, conditioned
 from .numpy_rows import prepare as prepare
 from .numpy_rows import take as take
 from .pairs import exact_bincount
-from .protocol import Array, Floats, Indices, Labels, add_pairs, ordered_sum
+from .protocol import Array, Floats, Indices, Labels, add_pairs, ordered_sum, quotients, strided_sum
 
 name = "identity"
 isa = "numpy"
@@ -145,6 +145,29 @@ def move(
     both = np.concatenate([moved, moved])
     clusters = np.concatenate([before, after]).astype(np.intp)
     add_by_cluster(rows, rows.X[both], np.concatenate([-weights, weights]), clusters, sums, mass)
+
+
+def move_centers(
+    rows: NumpyRows,
+    sums: Floats,
+    mass: Floats,
+    centers: Array,
+    new_centers: Array,
+    sq_shifts: Floats,
+    *,
+    n_threads: int = 1,
+) -> tuple[float, float]:
+    from_sums, from_means = np.empty(len(centers)), np.empty(len(centers))
+    origin = rows.origin.astype(np.float64) / rows.data_unit
+    for part in chunks(0, len(centers), rows.d):
+        new_centers[part] = quotients(sums[:, part], mass[:, part], rows.data_unit, rows.X.dtype)
+        old = centers[part].astype(np.float64) / rows.data_unit
+        moves = new_centers[part].astype(np.float64) / rows.data_unit - old
+        sq_shifts[part] = strided_sum(moves * moves)
+        about = old - origin
+        from_sums[part] = strided_sum(about * (mass[0, part, None] * origin - sums[0, part]))
+        from_means[part] = strided_sum(about * about) * mass[0, part]
+    return float(np.cumsum(from_sums)[-1]), float(np.cumsum(from_means)[-1])
 
 
 def add_by_cluster(

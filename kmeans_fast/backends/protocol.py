@@ -41,6 +41,7 @@ KERNELS = (
     "nearest_and_sum",
     "sum_by_label",
     "move",
+    "move_centers",
     "two_nearest",
     "make_blocks",
     "nearest_in_blocks",
@@ -115,6 +116,37 @@ def add_pairs(pairs: Floats, terms: Floats) -> None:
         high = total
     pairs[0] = high + low
     pairs[1] = low - (pairs[0] - high)
+
+
+SPLITTER = 2.0**27 + 1
+"""Cuts a float64 into two halves of 26 digits (Dekker, A floating-point technique, 1971)."""
+
+
+def quotients(sums: Floats, mass: Floats, data_unit: float, dtype: npt.DTypeLike) -> Floats:
+    """Means (k, d) of pairs of sums (2, k, d) and mass (2, k), in X's own unit, not yet rounded; nan without mass.
+
+    For float64 the rest of the division is added, so that rows that are all alike have just this mean.
+    """
+    m = np.where(mass[0] == 0, np.nan, mass[0])[:, None]
+    means: Floats = sums[0] / m
+    if np.dtype(dtype) == np.float64:
+        product = m * means
+        mass_high, means_high = upper_half(m), upper_half(means)
+        mass_low, means_low = m - mass_high, means - means_high
+        error = (mass_high * means_high - product) + mass_high * means_low + mass_low * means_high
+        error += mass_low * means_low
+        rest = ((sums[0] - product) - error) + sums[1]
+        means += (rest - mass[1, :, None] * means) / m
+    if data_unit != 1.0:
+        means *= data_unit
+    return means
+
+
+def upper_half(values: Floats) -> Floats:
+    """The leading 26 digits of values."""
+    scaled = SPLITTER * values
+    halves: Floats = scaled - (scaled - values)
+    return halves
 
 
 class NotFiniteError(ValueError):
@@ -236,6 +268,24 @@ class Backend(Protocol):
         n_threads: int = 1,
     ) -> None:
         """Take each of the rows ``moved`` (m,) from the sums and mass of cluster ``before`` to those of ``after``."""
+
+    def move_centers(
+        self,
+        rows: Rows,
+        sums: Floats,
+        mass: Floats,
+        centers: Array,
+        new_centers: Array,
+        sq_shifts: Floats,
+        *,
+        n_threads: int = 1,
+    ) -> tuple[float, float]:
+        """Write the means of the sums to new_centers (k, d), and how far they are from centers (k, d), squared and in
+        data_unit**2, to sq_shifts (k,); return what the inertia about ``centers`` is made of. Every cluster has mass.
+
+        That is ``sum_j (c_j - o).(m_j o - S_j)`` and ``sum_j m_j ||c_j - o||^2``, o = ``origin``, in units: by
+        ``strided_sum`` over the features, then over j in order. Means are ``quotients``, rounded to X's dtype.
+        """
 
     def two_nearest(
         self,

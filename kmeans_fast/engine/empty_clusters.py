@@ -19,8 +19,6 @@ def take_farthest(totals: Partials, shards: Shard, centers: Array) -> tuple[Arra
     Several go by decreasing distance. A center that is still empty (all distances are zero, or it gave
     its last row away) takes the place of the heaviest cluster's center.
     """
-    if totals.mass.all():
-        return totals.means(shards.data_unit, centers.dtype), 0
     empty = np.flatnonzero(totals.mass == 0)
     _, donated = shards.farthest(len(empty), centers)
     if donated.size:

@@ -45,27 +45,28 @@ class Spread:
 
     def inertia(self, shard: Shard, iteration: Iteration) -> float:
         """Inertia of the rows about the centers that they were assigned to."""
-        value, bound = self._inertia_and_bound(iteration.centers, iteration.totals)
+        from_sums, from_means = iteration.moments or self._moments(iteration.centers, iteration.totals)
+        value, bound = self._inertia_and_bound(len(iteration.centers), from_sums, from_means)
         if bound <= PRECISION * value:
             return value
         return shard.inertia(iteration.centers)
 
-    def _inertia_and_bound(self, centers: Array, totals: Partials) -> tuple[float, float]:
+    def _moments(self, centers: Array, totals: Partials) -> tuple[float, float]:
+        """What ``move_centers`` gives, where some cluster has no mass and so no new center."""
+        from_sums = from_means = 0.0
+        for part in cache_slices(*centers.shape):
+            about = centers[part].astype(np.float64) / self.rows.data_unit - self.origin
+            moments = totals.mass[part, None] * self.origin - totals.sums[part]
+            from_sums += float(np.einsum("ij,ij->", about, moments))
+            from_means += float(np.einsum("ij,ij->i", about, about).dot(totals.mass[part]))
+        return from_sums, from_means
+
+    def _inertia_and_bound(self, k: int, from_sums: float, from_means: float) -> tuple[float, float]:
         """By Cauchy and Schwarz, with R^2 = sum m ||c||^2 and M = sum m, all sums of absolute values that occur
         are at most ``Q + 2 R (sqrt Q + 2 sqrt M ||origin||) + R^2``; each is off by at most gamma_(terms).
         """
-        from_sums = from_means = 0.0
-        for part in cache_slices(*centers.shape):
-            about = centers[part].astype(np.float64)
-            if self.rows.data_unit != 1.0:
-                about /= self.rows.data_unit
-            about -= self.origin
-            moments = totals.mass[part, None] * self.origin
-            moments -= totals.sums[part]
-            from_sums += float(np.einsum("ij,ij->", about, moments))
-            from_means += float(np.einsum("ij,ij->i", about, about).dot(totals.mass[part]))
         value = self.sq_spread + 2 * from_sums + from_means
-        n_terms = self.rows.n * self.rows.values_per_row // SUM_BLOCK + 2 * self.rows.d + len(centers)
+        n_terms = self.rows.n * self.rows.values_per_row // SUM_BLOCK + 2 * self.rows.d + k
         spread, radius = math.sqrt(self.sq_spread), math.sqrt(from_means)
         absolute = self.sq_spread + 2 * radius * (spread + 2 * self.offset) + from_means
         return value, (n_terms + 100) * 2.0**-53 * 1.01 * absolute

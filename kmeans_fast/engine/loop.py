@@ -26,6 +26,8 @@ class Iteration:
     """Empty clusters that were given a row."""
     sq_shifts: Floats
     """(k,): squared moves of the centers, in ``data_unit**2``."""
+    moments: tuple[float, float] | None
+    """What ``move_centers`` says of the inertia; None where a cluster was empty."""
 
     @property
     def is_settled(self) -> bool:
@@ -40,10 +42,14 @@ def iterate(shards: Shard, centers: Array, max_iter: int, fill_empty: Rule = tak
         totals = shards.step(centers, shifts)
         if totals.n_changed == 0:
             totals = shards.added_up(totals)
-        new_centers, n_filled = fill_empty(totals, shards, centers)
-        sq_shifts = squared_shifts(new_centers, centers, shards.data_unit)
+        if totals.mass.all():
+            n_filled = 0
+            new_centers, sq_shifts, moments = shards.moved_centers(totals, centers)
+        else:
+            new_centers, n_filled = fill_empty(totals, shards, centers)
+            sq_shifts, moments = squared_shifts(new_centers, centers, shards.data_unit), None
         shifts = shifts_up(sq_shifts, centers.shape[1])
-        yield Iteration(n_iter, centers, new_centers, totals, n_filled, sq_shifts)
+        yield Iteration(n_iter, centers, new_centers, totals, n_filled, sq_shifts, moments)
         centers = new_centers
 
 

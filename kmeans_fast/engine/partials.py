@@ -7,11 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from ..backends.protocol import Array, Floats, add_pairs
+from ..backends.protocol import Array, Floats, add_pairs, quotients
 from .slices import cache_slices
-
-SPLITTER = 2.0**27 + 1
-"""Cuts a float64 into two halves of 26 digits (Dekker, A floating-point technique, 1971)."""
 
 
 @dataclass
@@ -53,33 +50,7 @@ class Partials:
 
     def means(self, data_unit: float, dtype: npt.DTypeLike) -> Array:
         """Centers (k, d), computed in float64 or better and rounded once to dtype; nan where the mass is 0."""
-        mass = self.mass if self.mass.all() else np.where(self.mass == 0, np.nan, self.mass)
         means: Array = np.empty(self.sums.shape, dtype=dtype)
         for part in cache_slices(*self.sums.shape):
-            exact = self.sums[part] / mass[part, None]
-            if means.dtype == np.float64:
-                exact += self._remainders(part, exact) / mass[part, None]
-            if data_unit != 1.0:
-                exact *= data_unit
-            means[part] = exact
+            means[part] = quotients(self.sum_pairs[:, part], self.mass_pairs[:, part], data_unit, dtype)
         return means
-
-    def _remainders(self, part: slice, means: Floats) -> Floats:
-        """``sums - mass * means`` to full precision: float64 rows that are all alike have just this mean."""
-        mass = self.mass[part, None]
-        product = mass * means
-        mass_high, means_high = upper_half(mass), upper_half(means)
-        mass_low, means_low = mass - mass_high, means - means_high
-        error = (mass_high * means_high - product) + mass_high * means_low + mass_low * means_high
-        error += mass_low * means_low
-        remainders: Floats = (self.sums[part] - product) - error
-        remainders += self.sum_pairs[1, part]
-        remainders -= self.mass_pairs[1, part, None] * means
-        return remainders
-
-
-def upper_half(values: Floats) -> Floats:
-    """The leading 26 digits of values."""
-    scaled = SPLITTER * values
-    halves: Floats = scaled - (scaled - values)
-    return halves

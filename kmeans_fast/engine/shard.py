@@ -47,6 +47,20 @@ class Shard:
         """``totals``, or, where their way may have cost a digit, the same from all rows."""
         return self.algorithm.totals.add_up(self.k, totals.n_changed) if totals.is_rounded else totals
 
+    def moved_centers(self, totals: Partials, centers: Array) -> tuple[Array, Floats, tuple[float, float]]:
+        """New centers (k, d), none without mass; their squared moves (k,); and what the inertia is made of."""
+        new_centers, sq_shifts = np.empty_like(centers), np.empty(len(centers))
+        moments = self.backend.move_centers(
+            self.rows,
+            totals.sum_pairs,
+            totals.mass_pairs,
+            centers,
+            new_centers,
+            sq_shifts,
+            n_threads=self.n_threads,
+        )
+        return new_centers, sq_shifts, moments
+
     def farthest(self, count: int, centers: Array) -> tuple[Floats, Indices]:
         """At most count rows by decreasing squared distance to their center; of equally far ones, the last row first.
 

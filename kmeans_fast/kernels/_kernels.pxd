@@ -119,6 +119,9 @@ cdef extern from "c/kernels.h" nogil:
                              const int32_t* labels, const kf_sums*) noexcept nogil
         void (*sum_clusters)(const kf_rows*, Py_ssize_t first_row, const int64_t* moved, const int32_t* order,
                              const Py_ssize_t* starts, Py_ssize_t first, Py_ssize_t stop, const kf_sums*) noexcept nogil
+        void (*move_centers)(const kf_sums*, const void* centers, Py_ssize_t d, double data_unit, const void* origin,
+                             Py_ssize_t first, Py_ssize_t stop, void* new_centers, double* sq_shifts, double* from_sums,
+                             double* from_means) noexcept nogil
         void (*label_sq_dists)(const kf_rows*, const kf_centers*, Py_ssize_t first, Py_ssize_t n_rows,
                                const int32_t* labels, double* tiles, double* sq_dists) noexcept nogil
         double (*label_potential)(const kf_rows*, const kf_centers*, Py_ssize_t first, Py_ssize_t n_rows,

@@ -41,7 +41,8 @@ def ways_taken(X: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     shard, taken = Shard(backend, backend.prepare(X), 5), []
     (step,) = iterate(shard, X[:5].copy(), 1)
     spread = Spread(shard, step.totals)
-    value, bound = spread._inertia_and_bound(step.centers, step.totals)
+    assert step.moments == pytest.approx(spread._moments(step.centers, step.totals), rel=1e-10)
+    value, bound = spread._inertia_and_bound(5, *step.moments)
     assert abs(value - exact_inertia(X, np.ones(len(X)), step.centers, shard.labels)) <= bound
     monkeypatch.setattr(shard, "inertia", lambda centers: taken.append("direct") or 1.0)
     spread.inertia(shard, step)

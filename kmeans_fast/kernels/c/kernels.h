@@ -133,6 +133,9 @@ typedef struct {
                          const int32_t *labels, const kf_sums *sums);
     void (*sum_clusters)(const kf_rows *rows, ptrdiff_t first_row, const int64_t *moved, const int32_t *order,
                          const ptrdiff_t *starts, ptrdiff_t first, ptrdiff_t stop, const kf_sums *sums);
+    void (*move_centers)(const kf_sums *sums, const void *centers, ptrdiff_t d, double data_unit, const void *origin,
+                         ptrdiff_t first, ptrdiff_t stop, void *new_centers, double *sq_shifts, double *from_sums,
+                         double *from_means);
     void (*label_sq_dists)(const kf_rows *rows, const kf_centers *centers, ptrdiff_t first, ptrdiff_t n_rows,
                            const int32_t *labels, double *tiles, double *sq_dists);
     double (*label_potential)(const kf_rows *rows, const kf_centers *centers, ptrdiff_t first, ptrdiff_t n_rows,

@@ -20,6 +20,7 @@ _Static_assert(KF_GROUP_ALIGNMENT % TILE_ROWS == 0, "a tile may not span two gro
 #include "assign.inc.h"
 #include "boxes.inc.h"
 #include "sums.inc.h"
+#include "centers.inc.h"
 #include "measure.inc.h"
 #include "distances.inc.h"
 #include "csr_pack.inc.h"
