@@ -19,7 +19,6 @@ from .backends import get_backend
 from .backends.protocol import Array
 from .engine.empty_clusters import keep_center
 from .engine.loop import iterate
-from .engine.partials import Partials
 from .engine.shard import Shard
 
 Result = tuple[Array, npt.NDArray[np.int64]]
@@ -111,12 +110,8 @@ def _run(
     backend = get_backend(backend_name)
     shard = Shard(backend, backend.prepare(X, copy_budget=1.5), int(K))
 
-    def keep_and_store(totals: Partials, shards: Shard, centers: Array) -> tuple[Array, int]:
-        new_centers, n_filled = keep_center(totals, shards, centers)
-        return stored(new_centers), n_filled
-
     centers = stored(X[np.random.RandomState(random_state).choice(len(X), K, replace=False)])
-    for step in iterate(shard, centers, max_iterations, keep_and_store):
+    for step in iterate(shard, centers, max_iterations, keep_center, stored):
         if np.allclose(step.centers, step.new_centers):
             break
     return step.new_centers, shard.labels.astype(np.int64)

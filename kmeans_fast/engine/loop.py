@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -35,8 +35,17 @@ class Iteration:
         return self.totals.n_changed == 0 and self.n_filled == 0 and not self.sq_shifts.any()
 
 
-def iterate(shards: Shard, centers: Array, max_iter: int, fill_empty: Rule = take_farthest) -> Iterator[Iteration]:
-    """Yield one Iteration after the other; who consumes them decides when to stop."""
+def iterate(
+    shards: Shard,
+    centers: Array,
+    max_iter: int,
+    fill_empty: Rule = take_farthest,
+    stored: Callable[[Array], Array] | None = None,
+) -> Iterator[Iteration]:
+    """Yield one Iteration after the other; who consumes them decides when to stop.
+
+    ``stored`` says how new centers are kept, if not as they are.
+    """
     shifts = None
     for n_iter in range(1, max_iter + 1):
         totals = shards.step(centers, shifts)
@@ -48,6 +57,9 @@ def iterate(shards: Shard, centers: Array, max_iter: int, fill_empty: Rule = tak
         else:
             new_centers, n_filled = fill_empty(totals, shards, centers)
             sq_shifts, moments = squared_shifts(new_centers, centers, shards.data_unit), None
+        if stored is not None:
+            new_centers = stored(new_centers)
+            sq_shifts = squared_shifts(new_centers, centers, shards.data_unit)
         shifts = shifts_up(sq_shifts, centers.shape[1])
         yield Iteration(n_iter, centers, new_centers, totals, n_filled, sq_shifts, moments)
         centers = new_centers
