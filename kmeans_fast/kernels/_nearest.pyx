@@ -21,7 +21,7 @@ cdef enum:
     ROWS_OF_UNIT = KF_ROWS_OF_CALL
     GROUPS_OF_A_THREAD = 4      # groups that a thread should have for them to be spread evenly
     FEATURES_OF_UNIT = 64
-    ENTRIES_IN_CACHE = 65536    # of sums: 512 KB; beyond, rows are sorted by label, so that one row of sums is at work
+    ENTRIES_IN_CACHE = 131072   # of sums: 1 MB; beyond, rows are sorted by label, so that one row of sums is at work
     CLUSTERS_OF_UNIT = 16
 
 
