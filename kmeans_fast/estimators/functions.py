@@ -173,7 +173,7 @@ def kmeans_plusplus(
     weights = check_weights(sample_weight, checked)
     backend = get_backend()
     n_threads = worthwhile(resolve_n_threads(None, backend), checked.size * n_clusters)
-    rows = backend.prepare(checked, weights, n_threads=n_threads)
+    rows = backend.prepare(checked, weights, copy_budget=1.5, n_threads=n_threads)
     indices = plus_plus(
         backend, rows, n_clusters, check_rng(random_state), n_local_trials=n_local_trials, n_threads=n_threads
     )

@@ -126,10 +126,11 @@ cdef extern from "c/kernels.h" nogil:
                                const int32_t* labels, double* tiles, double* sq_dists) noexcept nogil
         double (*label_potential)(const kf_rows*, const kf_centers*, Py_ssize_t first, Py_ssize_t n_rows,
                                   const int32_t* labels, double* tiles) noexcept nogil
-        void (*lower_sq_dists)(const kf_rows*, const kf_centers*, Py_ssize_t first, Py_ssize_t n_rows, double* row64,
+        size_t (*seeding_bytes)(Py_ssize_t d, Py_ssize_t m) noexcept nogil
+        void (*lower_sq_dists)(const kf_rows*, const kf_centers*, Py_ssize_t first, Py_ssize_t n_rows, char* arena,
                                double* sq_dists) noexcept nogil
         void (*potentials)(const kf_rows*, const kf_centers*, Py_ssize_t first, Py_ssize_t n_rows,
-                           const double* sq_dists, double* tile, double* lanes, double* potentials) noexcept nogil
+                           const double* sq_dists, char* arena, double* potentials) noexcept nogil
         void (*block_keys)(const kf_rows*, Py_ssize_t first, Py_ssize_t n_rows, const double* least, const double* step,
                            const int32_t* bits, uint16_t* keys) noexcept nogil
         size_t (*block_bytes)(Py_ssize_t d) noexcept nogil

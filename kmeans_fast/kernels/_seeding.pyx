@@ -1,7 +1,7 @@
 """k-means++ seeding: what a candidate would leave, and what a new seed leaves."""
 
 from ._kernels cimport (
-    KF_DECIDE_ONLY, KF_LANES, KF_SUM_BLOCK, Centers, Loan, Rows, borrow, check_centers, check_slice, kf_centers, kf_rows,
+    KF_LANES_ARE_POINTS, KF_SUM_BLOCK, Centers, Loan, Rows, borrow, check_centers, check_slice, copy_if_it_pays, kf_centers, kf_rows,
     kf_table, pack_centers,
 )
 from ._parallel cimport run_units, threads_for
@@ -13,26 +13,26 @@ cdef struct seeding_job:
     const kf_centers* centers
     const kf_table* table
     double* sq_dists
-    double* scratch             # of each thread: a tile of padded_d x LANES, then LANES of each candidate
-    Py_ssize_t scratch_length
+    char* scratch
+    size_t scratch_bytes        # of each thread
     double* potentials          # of each block: one of each candidate
 
 
 cdef Py_ssize_t lower_unit(void* job, Py_ssize_t unit, int thread) noexcept nogil:
     cdef seeding_job* j = <seeding_job*>job
     cdef Py_ssize_t first = unit * KF_SUM_BLOCK, n_rows = min(<Py_ssize_t>KF_SUM_BLOCK, j.rows.n - first)
-    cdef double* tile = j.scratch + thread * j.scratch_length
-    j.table.lower_sq_dists(j.rows, j.centers, first, n_rows, tile, j.sq_dists + first)
+    j.table.lower_sq_dists(
+        j.rows, j.centers, first, n_rows, j.scratch + thread * j.scratch_bytes, j.sq_dists + first
+    )
     return 0
 
 
 cdef Py_ssize_t potentials_unit(void* job, Py_ssize_t unit, int thread) noexcept nogil:
     cdef seeding_job* j = <seeding_job*>job
     cdef Py_ssize_t first = unit * KF_SUM_BLOCK, n_rows = min(<Py_ssize_t>KF_SUM_BLOCK, j.rows.n - first)
-    cdef double* tile = j.scratch + thread * j.scratch_length
     j.table.potentials(
-        j.rows, j.centers, first, n_rows, NULL if j.sq_dists == NULL else j.sq_dists + first, tile, tile + j.centers.padded_d * KF_LANES,
-        j.potentials + unit * j.centers.k,
+        j.rows, j.centers, first, n_rows, NULL if j.sq_dists == NULL else j.sq_dists + first,
+        j.scratch + thread * j.scratch_bytes, j.potentials + unit * j.centers.k,
     )
     return 0
 
@@ -45,9 +45,9 @@ cdef Loan begin_seeding(seeding_job* job, Rows rows, Centers centers, double* sq
     cdef Loan scratch
     job.rows, job.centers, job.table = &rows.c, &centers.c, rows.table
     job.sq_dists = sq_dists
-    job.scratch_length = (centers.c.padded_d + centers.c.k) * KF_LANES
-    scratch = borrow(rows, n_threads * job.scratch_length * sizeof(double))
-    job.scratch = <double*>scratch.memory
+    job.scratch_bytes = rows.table.seeding_bytes(rows.c.d, centers.c.k)
+    scratch = borrow(rows, n_threads * job.scratch_bytes)
+    job.scratch = scratch.memory
     return scratch
 
 
@@ -65,7 +65,8 @@ def candidate_potentials(
     if potentials.shape[0] != m:
         raise ValueError(f"potentials has {potentials.shape[0]} entries for {m} candidates.")
     n_threads = threads_for(<double>rows.c.n * rows.c.d * m, n_threads)
-    packed = pack_centers(rows, &candidates[0, 0], m, KF_DECIDE_ONLY, n_threads)
+    copy_if_it_pays(rows, rows.c.n, m)
+    packed = pack_centers(rows, &candidates[0, 0], m, KF_LANES_ARE_POINTS, n_threads)
     scratch = begin_seeding(&job, rows, packed, NULL if sq_dists is None else <double*>&sq_dists[0], n_threads)
     of_blocks = borrow(rows, n_blocks(rows) * m * sizeof(double))
     job.potentials = <double*>of_blocks.memory
@@ -86,7 +87,7 @@ def lower_sq_dists(Rows rows, const real_t[::1] center, double[::1] sq_dists, *,
     check_slice(rows, 0, rows.c.n, sq_dists.shape[0])
     check_centers(rows, 1, center.shape[0], sizeof(real_t))
     n_threads = threads_for(<double>rows.c.n * rows.c.d, n_threads)
-    packed = pack_centers(rows, &center[0], 1, KF_DECIDE_ONLY, n_threads)
+    packed = pack_centers(rows, &center[0], 1, KF_LANES_ARE_POINTS, n_threads)
     scratch = begin_seeding(&job, rows, packed, &sq_dists[0], n_threads)
     with nogil:
         run_units(lower_unit, &job, n_blocks(rows), n_threads)

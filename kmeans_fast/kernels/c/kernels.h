@@ -140,10 +140,11 @@ typedef struct {
                            const int32_t *labels, double *tiles, double *sq_dists);
     double (*label_potential)(const kf_rows *rows, const kf_centers *centers, ptrdiff_t first, ptrdiff_t n_rows,
                               const int32_t *labels, double *tiles);
-    void (*lower_sq_dists)(const kf_rows *rows, const kf_centers *centers, ptrdiff_t first, ptrdiff_t n_rows,
-                           double *tile, double *sq_dists);
+    size_t (*seeding_bytes)(ptrdiff_t d, ptrdiff_t m);
+    void (*lower_sq_dists)(const kf_rows *rows, const kf_centers *centers, ptrdiff_t first, ptrdiff_t n_rows, char *arena,
+                           double *sq_dists);
     void (*potentials)(const kf_rows *rows, const kf_centers *centers, ptrdiff_t first, ptrdiff_t n_rows,
-                       const double *sq_dists, double *tile, double *lanes, double *potentials);
+                       const double *sq_dists, char *arena, double *potentials);
     void (*block_keys)(const kf_rows *rows, ptrdiff_t first, ptrdiff_t n_rows, const double *least, const double *step,
                        const int32_t *bits, uint16_t *keys);
     size_t (*block_bytes)(ptrdiff_t d);

@@ -167,5 +167,3 @@ static size_t FN(scratch_plan)(const kf_rows *rows, const kf_centers *centers, i
 #endif
     return offset;
 }
-
-#undef TAKE

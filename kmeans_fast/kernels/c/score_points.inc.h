@@ -25,11 +25,11 @@ ALWAYS_INLINE void FN(subtract_products)(const int Q, const REAL *RESTRICT tile,
     }
 }
 
-ALWAYS_INLINE void FN(score_group)(const int Q, const REAL *RESTRICT tile, const REAL *RESTRICT group, ptrdiff_t step_t,
-                                   ptrdiff_t step_q, const REAL *RESTRICT half_norms, ptrdiff_t d, INT first, V *best,
-                                   V *second, I *index)
+/* Half norms less dot products of a tile with Q centers. */
+ALWAYS_INLINE void FN(score_of_group)(const int Q, const REAL *RESTRICT tile, const REAL *RESTRICT group, ptrdiff_t step_t,
+                                      ptrdiff_t step_q, const REAL *RESTRICT half_norms, ptrdiff_t d,
+                                      V score[POINT_VECTORS][POINT_CENTERS])
 {
-    V score[POINT_VECTORS][POINT_CENTERS];
     UNROLL
     for (int q = 0; q < Q; q++) {
         V start = FN(set)(half_norms[q]);
@@ -57,6 +57,14 @@ ALWAYS_INLINE void FN(score_group)(const int Q, const REAL *RESTRICT tile, const
             }
         }
     }
+}
+
+ALWAYS_INLINE void FN(score_group)(const int Q, const REAL *RESTRICT tile, const REAL *RESTRICT group, ptrdiff_t step_t,
+                                   ptrdiff_t step_q, const REAL *RESTRICT half_norms, ptrdiff_t d, INT first, V *best,
+                                   V *second, I *index)
+{
+    V score[POINT_VECTORS][POINT_CENTERS];
+    FN(score_of_group)(Q, tile, group, step_t, step_q, half_norms, d, score);
     UNROLL
     for (int v = 0; v < POINT_VECTORS; v++) {
         V b = best[v], s = second[v];
@@ -187,10 +195,3 @@ static const FN(tile_scorer) FN(FEW_SCORERS)[] = {0, FN(score_few_1), FN(score_f
 
 #undef TILE_SCORER
 #undef TILE_SCORER_NAME
-#undef EACH_Q
-#undef EACH_Q_
-#undef EACH_Q_UP_TO_3
-#undef EACH_Q_UP_TO_4
-#undef EACH_Q_UP_TO_5
-#undef EACH_Q_UP_TO_8
-#undef EACH_Q_UP_TO_12
