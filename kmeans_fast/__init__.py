@@ -28,14 +28,20 @@ from .backends import BACKENDS
 
 if TYPE_CHECKING:
     from ._info import info
+    from .estimators.bisecting import BisectingKMeans
     from .estimators.functions import kmeans_plusplus
     from .estimators.kmeans import KMeans
 
 __version__ = "0.1.0"
 
-__all__ = ["BACKENDS", "KMeans", "__version__", "info", "kmeans_plusplus"]
+__all__ = ["BACKENDS", "BisectingKMeans", "KMeans", "__version__", "info", "kmeans_plusplus"]
 
-_HOMES = {"KMeans": ".estimators.kmeans", "kmeans_plusplus": ".estimators.functions", "info": "._info"}
+_HOMES = {
+    "BisectingKMeans": ".estimators.bisecting",
+    "KMeans": ".estimators.kmeans",
+    "info": "._info",
+    "kmeans_plusplus": ".estimators.functions",
+}
 """Public name -> module, imported on first use, so that `import kmeans_fast` stays light."""
 
 
