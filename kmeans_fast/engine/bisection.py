@@ -201,9 +201,7 @@ class CarryingShard(Shard):
         """Sums and mass of all rows, group by group."""
         totals = Partials.zeros(2, self.rows.d)
         borders = group_borders(self.rows.n, 2)
-        self.backend.sum_by_label(
-            self.rows, borders, self.labels, totals.sums, totals.mass, n_threads=self.n_threads
-        )
+        self.backend.sum_by_label(self.rows, borders, self.labels, totals.sums, totals.mass, n_threads=self.n_threads)
         self._error = 0.0
         return totals
 
