@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from sklearn.cluster import KMeans
+from sklearn.cluster import BisectingKMeans, KMeans
 from sklearn.metrics.pairwise import euclidean_distances
 from threadpoolctl import ThreadpoolController
 
@@ -31,6 +31,10 @@ def one_blas_thread() -> Context:
 
 def fitted(X: Array, k: int, **options: Any) -> Any:
     return KMeans(k, **options).fit(X)
+
+
+def bisected(X: Array, k: int, **options: Any) -> Any:
+    return BisectingKMeans(k, **options).fit(X)
 
 
 def kernel_call(kernel: str, X: Array, centers: Array, labels: Array, n_threads: int) -> Callable[[], Any] | None:
