@@ -14,7 +14,6 @@ import numpy as np
 
 from ..backends.protocol import Array, Backend, Floats, Indices, Labels, Rows, group_borders, ordered_sum
 from .empty_clusters import take_farthest
-from .inertia import longest_sum
 from .loop import Iteration, iterate
 from .partials import Partials
 from .shard import Shard, assign, in_data_units
@@ -24,6 +23,12 @@ BETTER = 1 - 1e-6
 
 ENOUGH_VALUES = 1 << 18
 """Values of X from which on it pays to look which rows moved, instead of adding up all."""
+
+FEW = 8
+"""Fewer than one row of so many have moved: then to collect them costs less than to add up all."""
+
+PIECE_OF_MOVED = 1 << 15
+"""Values of rows that moved, copied at a time: they stay in a core's cache."""
 
 PRECISION = 2.0**-34
 """Share of the distance of the two centers that carrying sums along may move them, before all rows are added up."""
@@ -162,46 +167,48 @@ class CarryingShard(Shard):
     _error = 0.0
     """Bound of what carrying has added to the error of the sums, in units; 0 where all rows were added up."""
 
+    @property
+    def _may_carry(self) -> bool:
+        rows = self.rows
+        is_plain = rows.weights is None and rows.data_unit == 1.0 and isinstance(rows.X, np.ndarray)
+        return is_plain and rows.n * rows.d >= ENOUGH_VALUES
+
     def step(self, centers: Array, shifts: Floats | None) -> Partials:
-        if self.rows.weights is not None or self.rows.n * self.rows.d < ENOUGH_VALUES:
-            return super().step(centers, shifts)
         if self._totals is None:
-            self._totals = super().step(centers, shifts)
-            self._before = self.labels.copy()
-            return self._totals
+            totals = super().step(centers, shifts)
+            if self._may_carry:
+                self._totals, self._before = totals, self.labels.copy()
+            return totals
         n_changed = assign(self.backend, self.rows, centers, self.labels, self.n_threads)
         if n_changed:
-            self._totals = self._carried(centers, self._totals) if 4 * n_changed < self.rows.n else None
-            if self._totals is None:
-                self._totals = self.added_up()
-                self._before[:] = self.labels
+            totals = self._carried(centers, self._totals) if FEW * n_changed < self.rows.n else None
+            self._totals = totals or self.added_up()
         self._totals.n_changed = n_changed
         return self._totals
 
     def _carried(self, centers: Array, totals: Partials) -> Partials | None:
         """Sums and mass corrected by the rows that moved; None where that could move a center too much."""
         moved = np.flatnonzero(self.labels != self._before)
-        part = self.backend.prepare(at_rows(self.rows.X, moved), n_threads=self.n_threads)
-        gain = Partials.zeros(2, self.rows.d)
         joined = self.labels[moved]
-        self.backend.sum_by_label(
-            part, group_borders(part.n, 2), joined, gain.sums, gain.mass, n_threads=self.n_threads
-        )
-        unit = part.data_unit / self.data_unit
-        change = (gain.sums[1] - gain.sums[0]) * unit
-        carried = Partials(totals.sums + np.stack((-change, change)), totals.mass + gain.mass - gain.mass[::-1])
-        self._error += rounding_of(part, unit) + 2.0**-53 * float(np.abs(carried.sums).max())
-        apart = float(np.abs(centers[1] / self.data_unit - centers[0] / self.data_unit).max())
-        if self._error > PRECISION * apart * float(carried.mass.min()):
-            return None
         self._before[moved] = joined
-        return carried
+        signs = 2.0 * joined - 1.0
+        change, largest, step = np.zeros(self.rows.d), 0.0, max(1, PIECE_OF_MOVED // self.rows.d)
+        for first in range(0, len(moved), step):
+            part = self.rows.X.take(moved[first : first + step], axis=0).astype(np.float64, copy=False)
+            change += np.einsum("i,ij->j", signs[first : first + step], part)
+            largest = max(largest, float(part.max()), -float(part.min()))
+        n_joined = float(signs.sum())
+        carried = Partials(totals.sums + np.stack((-change, change)), totals.mass + (-n_joined, n_joined))
+        n_terms = min(len(moved), step) + len(moved) // step + 2
+        self._error += 2.0**-53 * (n_terms * len(moved) * largest + float(np.abs(carried.sums).max()))
+        apart = float(np.abs(centers[1].astype(np.float64) - centers[0]).max())
+        return carried if self._error <= PRECISION * apart * float(carried.mass.min()) else None
 
     def added_up(self) -> Partials:
         """Sums and mass of all rows, group by group."""
-        totals = Partials.zeros(2, self.rows.d)
-        borders = group_borders(self.rows.n, 2)
+        totals, borders = Partials.zeros(2, self.rows.d), group_borders(self.rows.n, 2)
         self.backend.sum_by_label(self.rows, borders, self.labels, totals.sums, totals.mass, n_threads=self.n_threads)
+        self._before[:] = self.labels
         self._error = 0.0
         return totals
 
@@ -210,12 +217,6 @@ class CarryingShard(Shard):
         if self._error == 0.0:
             return last.new_centers
         return take_farthest(self.added_up(), self, last.centers)[0]
-
-
-def rounding_of(part: Rows, unit: float) -> float:
-    """Bound of the rounding error of sums of the rows of a part."""
-    largest = max(abs(float(part.X.max())), abs(float(part.X.min()))) / part.data_unit * unit
-    return 2.0**-53 * 2 * (longest_sum(part.n, 2) + 4) * part.n * largest
 
 
 def side_inertias(shard: Shard, centers: Array) -> tuple[float, float]:
