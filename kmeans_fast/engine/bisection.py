@@ -21,7 +21,7 @@ from .shard import Shard, assign, in_data_units
 BETTER = 1 - 1e-6
 """A later run of a split wins if its inertia is below this share of the best."""
 
-ENOUGH_VALUES = 1 << 18
+ENOUGH_VALUES = 1 << 17
 """Values of X from which on it pays to look which rows moved, instead of adding up all."""
 
 FEW = 8
