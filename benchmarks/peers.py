@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 from scipy.sparse import issparse
-from sklearn.cluster import KMeans, MiniBatchKMeans
+from sklearn.cluster import BisectingKMeans, KMeans, MiniBatchKMeans
 from sklearn.metrics.pairwise import euclidean_distances
 from sklearn.utils.extmath import row_norms
 from threadpoolctl import ThreadpoolController
@@ -37,6 +37,10 @@ def fitted(X: Array, k: int, **options: Any) -> Any:
 
 def fitted_on_batches(X: Array, k: int, **options: Any) -> Any:
     return MiniBatchKMeans(k, **options).fit(X)
+
+
+def bisected(X: Array, k: int, **options: Any) -> Any:
+    return BisectingKMeans(k, **options).fit(X)
 
 
 def kernel_call(kernel: str, X: Array, centers: Array, labels: Array, n_threads: int) -> Callable[[], Any] | None:

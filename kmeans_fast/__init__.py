@@ -28,15 +28,26 @@ from .backends import BACKENDS
 
 if TYPE_CHECKING:
     from ._info import info
+    from .estimators.bisecting import BisectingKMeans
     from .estimators.functions import k_means, kmeans_plusplus
     from .estimators.kmeans import KMeans
     from .estimators.minibatch import MiniBatchKMeans
 
 __version__ = "0.1.0"
 
-__all__ = ["BACKENDS", "KMeans", "MiniBatchKMeans", "__version__", "info", "k_means", "kmeans_plusplus"]
+__all__ = [
+    "BACKENDS",
+    "BisectingKMeans",
+    "KMeans",
+    "MiniBatchKMeans",
+    "__version__",
+    "info",
+    "k_means",
+    "kmeans_plusplus",
+]
 
 _HOMES = {
+    "BisectingKMeans": ".estimators.bisecting",
     "KMeans": ".estimators.kmeans",
     "MiniBatchKMeans": ".estimators.minibatch",
     "k_means": ".estimators.functions",

@@ -19,6 +19,7 @@ sys.path.insert(0, str(CHECKOUT))
 
 from benchmarks import __main__ as command  # noqa: E402
 from benchmarks import (  # noqa: E402
+    bench_bisecting,
     bench_fits,
     bench_kernels,
     bench_memory,
@@ -130,6 +131,22 @@ def test_rows_of_mini_batch_fits_are_complete():
     assert row.inertia == pytest.approx(row.peer_inertia)
     assert row.n_iter == row.peer_n_iter > 1
     assert row.ratio > 0
+
+
+@pytest.mark.parametrize("what", ["fit", "predict"])
+def test_bisecting_rows_are_complete(what):
+    fit = bench_bisecting.Fit("blobs", (300, 3), 5, "float64")
+    (row,) = bench_bisecting.run(fit, what, TINY)
+    assert row.ratio > 0
+    assert row.inertia == pytest.approx(row.peer_inertia)
+    assert row.n_wrong == row.peer_n_wrong == 0
+
+
+def test_wrong_turns_are_counted():
+    X = datasets.blobs(200, 3).astype(np.float64)
+    model = peers.bisected(X, 4, random_state=0)
+    model.labels_[:7] = (model.labels_[:7] + 1) % 4
+    assert bench_bisecting.count_wrong_turns(X, model) >= 7
 
 
 def test_memory_rows_are_complete():

@@ -86,11 +86,17 @@ def shifts_up(sq_shifts: Floats, d: int) -> Floats:
     return shifts
 
 
-def finish(shards: Shard, last: Iteration) -> tuple[Array, Labels, float]:
-    """Final centers (k, d), with their labels (n,) and inertia, in units."""
+def settle(shards: Shard, last: Iteration) -> Array:
+    """Final centers (k, d); the labels of the rows are then theirs."""
     centers = last.new_centers
     if last.totals.is_rounded and last.n_filled == 0:
         centers = shards.added_up(last.totals).means(shards.data_unit, centers.dtype)
     if not last.is_settled:
         shards.assign(centers)
+    return centers
+
+
+def finish(shards: Shard, last: Iteration) -> tuple[Array, Labels, float]:
+    """Final centers (k, d), with their labels (n,) and inertia, in units."""
+    centers = settle(shards, last)
     return centers, shards.labels, shards.inertia(centers)
