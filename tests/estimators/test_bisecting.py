@@ -375,7 +375,7 @@ def test_an_interrupted_fit_leaves_the_estimator_as_it_was(
     error: type[BaseException], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     backend, calls = get_backend("identity"), []
-    original = backend.nearest_and_sum
+    original = backend.nearest
 
     def interrupt(*args: Any, **kwargs: Any) -> int:
         calls.append(1)
@@ -385,7 +385,7 @@ def test_an_interrupted_fit_leaves_the_estimator_as_it_was(
 
     model = BisectingKMeans(6, random_state=0, backend="identity").fit(NOISE)
     before, labels = dict(model.__dict__), model.predict(NOISE)
-    monkeypatch.setattr(backend, "nearest_and_sum", interrupt)
+    monkeypatch.setattr(backend, "nearest", interrupt)
     with pytest.raises(error):
         model.fit(NOISE[:, :2])
     assert model.__dict__ == before and len(calls) == 21
