@@ -2,7 +2,8 @@
 
 ::
 
-    KMeans, k_means, kmeans_plusplus article.py           what people call
+    KMeans, MiniBatchKMeans,         article.py           what people call
+    BisectingKMeans, k_means, ...        |
             |                            |
     estimators/  (scikit-learn's face)   |      _validation.py  _threads.py
             |                            |

@@ -25,6 +25,7 @@ class NumpyRows:
     conditioning: Conditioning
     shifted: Array | None
     """(n, d): the working copy ``(X - origin) * scale``; None where the budget allows none."""
+    copy_budget: float = 0.0
 
     @property
     def n(self) -> int:
@@ -33,6 +34,10 @@ class NumpyRows:
     @property
     def d(self) -> int:
         return self.X.shape[1]
+
+    @property
+    def may_copy(self) -> bool:
+        return self.copy_budget >= 1.0
 
     @property
     def is_sparse(self) -> bool:
@@ -82,7 +87,8 @@ def prepare(X: Any, weights: Floats | None = None, *, copy_budget: float = 0.0, 
     rows = NumpyRows(X, conditioning.weights, conditioning, None)
     if is_sparse:
         return rows
-    if allowed_budget(X, copy_budget) >= 1.0:
+    rows.copy_budget = allowed_budget(X, copy_budget)
+    if rows.may_copy:
         shifted = np.empty_like(X)
         for part in chunks(0, rows.n, rows.d):
             shifted[part] = conditioned(X[part], conditioning, X.dtype)

@@ -169,6 +169,8 @@ class Rows(Protocol):
     """(n,) in units of ``weight_unit``, the largest in [0.5, 1); None means that all are one."""
     n: int
     d: int
+    may_copy: bool
+    """Whether the budget allows a copy of X; never for a matrix in CSR."""
     is_sparse: bool
     """Whether X is a matrix in CSR."""
     values_per_row: int
@@ -305,7 +307,7 @@ class Backend(Protocol):
         """
 
     def make_blocks(self, rows: Rows, labels: Labels, *, n_threads: int = 1) -> Blocks:
-        """Blocks of all rows (1 <= d <= 4, data_unit 1), whose labels are (n,)."""
+        """Blocks of all rows (1 <= d <= 4, data_unit 1), whose labels are (n,); may hold a copy of X."""
 
     def nearest_in_blocks(
         self,

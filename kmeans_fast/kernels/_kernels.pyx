@@ -171,6 +171,10 @@ cdef class Rows:
         return self.c.d
 
     @property
+    def may_copy(self):
+        return self._copy_budget >= 1.0
+
+    @property
     def is_sparse(self):
         return False
 

@@ -19,7 +19,7 @@ class Boxes(Lloyd):
     def __init__(self, backend: Backend, rows: Rows, labels: Labels, n_threads: int) -> None:
         super().__init__(backend, rows, labels, n_threads)
         self._blocks: Blocks | None = None
-        is_possible = rows.d <= MOST_FEATURES and not rows.is_sparse and rows.data_unit == 1.0
+        is_possible = rows.d <= MOST_FEATURES and rows.may_copy and rows.data_unit == 1.0
         self._is_worth_it = is_possible and rows.n < 1 << 31
 
     def step(self, centers: Array, shifts: Floats | None) -> Partials:

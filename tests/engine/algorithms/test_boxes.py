@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy.sparse import csr_array
 from tables import Row, every_isa
 
 from kmeans_fast.backends import get_backend
@@ -13,7 +14,7 @@ from kmeans_fast.engine.algorithms.lloyd import Lloyd
 
 def stepped(X: np.ndarray, k: int, n_steps: int) -> Boxes:
     backend = get_backend("compiled")
-    rows = backend.prepare(X)
+    rows = backend.prepare(X, copy_budget=1.0)
     boxes = Boxes(backend, rows, np.full(len(X), -1, np.int32), 1)
     centers, shifts = X[:k].copy(), None
     for _ in range(n_steps):
@@ -33,6 +34,16 @@ def test_blocks_that_drop_nothing_are_given_up(monkeypatch: pytest.MonkeyPatch) 
     assert stepped(X, 64, 3)._is_worth_it is False
     monkeypatch.setattr(Lloyd, "step", lambda self, centers, shifts: pytest.fail("blocks were given up"))
     stepped(np.random.default_rng(0).standard_normal((50_000, 2)), 64, 3)
+
+
+def test_without_a_budget_there_is_no_copy_and_no_block() -> None:
+    X = np.random.default_rng(0).standard_normal((5000, 2))
+    backend = get_backend("compiled")
+    sparse = backend.prepare(csr_array(X), copy_budget=9.0)
+    for rows in (backend.prepare(X), backend.prepare(X, copy_budget=0.9), sparse):
+        boxes = Boxes(backend, rows, np.full(len(X), -1, np.int32), 1)
+        boxes.step(X[:16].copy(), None)
+        assert boxes._blocks is None
 
 
 @every_isa

@@ -20,7 +20,7 @@ every_other = pytest.mark.parametrize("algorithm", OTHERS)
 
 
 def trace(algorithm: str, backend: Any, X: Any, weights: Any, init: Any, n_iter: int, n_threads: int = 1) -> list[Any]:
-    rows = backend.prepare(X, weights, n_threads=n_threads)
+    rows = backend.prepare(X, weights, copy_budget=1.5, n_threads=n_threads)
     shard = Shard(backend, rows, len(init), algorithm=algorithm, n_threads=n_threads)
     seen: list[Any] = []
     for step in iterate(shard, init.copy(), n_iter):
