@@ -371,9 +371,7 @@ def test_clone_pickle_and_refit_give_the_same_model() -> None:
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, MemoryError])
-def test_an_interrupted_fit_leaves_the_estimator_as_it_was(
-    error: type[BaseException], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_interrupted_fit_leaves_the_estimator_as_it_was(error: type[BaseException]) -> None:
     backend, calls = get_backend("identity"), []
     original = backend.nearest
 
@@ -385,8 +383,8 @@ def test_an_interrupted_fit_leaves_the_estimator_as_it_was(
 
     model = BisectingKMeans(6, random_state=0, backend="identity").fit(NOISE)
     before, labels = dict(model.__dict__), model.predict(NOISE)
-    monkeypatch.setattr(backend, "nearest", interrupt)
-    with pytest.raises(error):
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(error):
+        patch.setattr(backend, "nearest", interrupt)
         model.fit(NOISE[:, :2])
     assert model.__dict__ == before and len(calls) == 21
     np.testing.assert_array_equal(model.predict(NOISE), labels)
