@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -52,12 +54,37 @@ def canonical(X: Any) -> Any:
     return X
 
 
+def is_kernel_array(X: Any) -> bool:
+    """Whether X is an array (n, d), not empty, that kernels take as it is."""
+    return (
+        type(X) is np.ndarray
+        and X.ndim == 2
+        and X.size > 0
+        and (X.dtype == np.float32 or X.dtype == np.float64)
+        and X.flags.c_contiguous
+        and X.flags.aligned
+    )
+
+
+def has_known_features(X: Array, estimator: Any, reset: bool) -> bool:
+    """Whether an estimator has nothing to say about the columns of an array; with ``reset`` they become its own."""
+    if estimator is None:
+        return True
+    if reset:
+        vars(estimator).pop("feature_names_in_", None)
+        estimator.n_features_in_ = X.shape[1]
+        return True
+    return not hasattr(estimator, "feature_names_in_") and estimator.n_features_in_ == X.shape[1]
+
+
 def check_X(X: Any, estimator: Any = None, *, reset: bool = True, check_finite: bool = True) -> Array:
     """X (n, d), finite, as the kernels take it; scikit-learn's errors for what it is not.
 
     A sparse X becomes a canonical matrix in CSR. With an estimator, its feature count and names are set (``reset``)
     or compared. Without ``check_finite``, ``prepared`` will do that, in the look that it takes at the values anyway.
     """
+    if not check_finite and is_kernel_array(X) and has_known_features(X, estimator, reset):
+        return X
     options: dict[str, Any] = {
         "dtype": dtypes_for(X),
         "order": "C",
@@ -70,12 +97,14 @@ def check_X(X: Any, estimator: Any = None, *, reset: bool = True, check_finite: 
     return as_kernel_array(canonical(X) if issparse(X) else X)
 
 
-def prepared(backend: Backend, X: Array, weights: Floats | None, *, copy_budget: float, n_threads: int) -> Rows:
+def prepared(
+    estimator: Any, backend: Backend, X: Array, weights: Floats | None = None, *, copy_budget: float, n_threads: int
+) -> Rows:
     """``backend.prepare``, with scikit-learn's error for X that is not finite."""
     try:
         return backend.prepare(X, weights, copy_budget=copy_budget, n_threads=n_threads)
     except NotFiniteError:
-        assert_all_finite(X.data if issparse(X) else X, estimator_name="KMeans", input_name="X")
+        assert_all_finite(X.data if issparse(X) else X, estimator_name=type(estimator).__name__, input_name="X")
         raise
 
 
@@ -116,6 +145,29 @@ def check_centers(centers: Any, X: Array, n_clusters: int) -> Array:
             f"the number of features of the data {X.shape[1]}. Give one column a feature."
         )
     return checked
+
+
+_spare_states: list[np.random.RandomState] = []
+
+
+@contextmanager
+def lent_rng(random_state: Any, *, is_kept: bool = False) -> Iterator[np.random.RandomState | np.random.Generator]:
+    """``check_rng`` for a block of code; unless ``is_kept``, no reference to it may outlive the block.
+
+    To seed a RandomState takes a microsecond, to make one a hundred; so one that was made is used again.
+    """
+    if is_kept or type(random_state) is not int:
+        yield check_rng(random_state)
+        return
+    try:
+        state = _spare_states.pop()
+    except IndexError:
+        state = np.random.RandomState()
+    state.seed(random_state)
+    try:
+        yield state
+    finally:
+        _spare_states.append(state)
 
 
 def check_rng(random_state: Any) -> np.random.RandomState | np.random.Generator:

@@ -3,9 +3,19 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 
-from kmeans_fast._validation import as_kernel_array, check_centers, check_rng, check_weights, check_X
+from kmeans_fast import KMeans
+from kmeans_fast._validation import (
+    as_kernel_array,
+    check_centers,
+    check_rng,
+    check_weights,
+    check_X,
+    is_kernel_array,
+    lent_rng,
+)
 
 NOISE = np.random.default_rng(0).standard_normal((50, 3))
 
@@ -43,3 +53,39 @@ def test_random_states_of_every_kind() -> None:
     assert check_rng(3).randint(100) == np.random.RandomState(3).randint(100)
     with pytest.raises(ValueError, match="seed"):
         check_rng("dice")
+
+
+def test_a_kernel_array_is_taken_as_it_is_and_its_features_are_remembered() -> None:
+    model = KMeans(2)
+    X = np.arange(12.0).reshape(4, 3)
+    assert check_X(X, model, check_finite=False) is X
+    assert model.n_features_in_ == 3
+    for other in (X[:, :2], np.asfortranarray(X), X.astype(">f8"), X[:0], X[0], X.tolist()):
+        assert not is_kernel_array(other)
+
+
+def test_names_of_an_earlier_fit_are_forgotten() -> None:
+    X = np.arange(12.0).reshape(4, 3)
+    model = KMeans(2, random_state=0).fit(pd.DataFrame(X, columns=list("abc")))
+    assert hasattr(model, "feature_names_in_")
+    model.fit(X)
+    assert not hasattr(model, "feature_names_in_")
+
+
+@pytest.mark.parametrize("seed", [0, 7, 2**32 - 1])
+def test_a_lent_generator_draws_as_a_new_one_also_inside_another(seed: int) -> None:
+    expected = np.random.RandomState(seed).random_sample(5)
+    for _ in range(2):
+        with lent_rng(seed) as outer:
+            first = outer.random_sample(2)
+            with lent_rng(seed) as inner:
+                np.testing.assert_array_equal(inner.random_sample(5), expected)
+            np.testing.assert_array_equal(np.append(first, outer.random_sample(3)), expected)
+
+
+def test_a_generator_that_is_kept_is_a_new_one() -> None:
+    with lent_rng(3, is_kept=True) as kept:
+        pass
+    expected = np.random.RandomState(3).random_sample(4)
+    with lent_rng(5):
+        np.testing.assert_array_equal(kept.random_sample(4), expected)

@@ -121,7 +121,7 @@ class Splitter:
         shard = Shard(self.backend, rows, 2, algorithm=self.algorithm, n_threads=self.n_threads)
         threshold = self.tol / rows.data_unit / rows.data_unit
         for step in iterate(shard, self.first_centers(rows), self.max_iter):
-            is_near = step.n_filled == 0 and float(step.sq_shifts.sum()) <= threshold
+            is_near = step.n_filled == 0 and step.sq_shift <= threshold
             if self.say:
                 self._tell(self.say, shard, step, is_near)
             if step.is_settled or is_near:
@@ -138,7 +138,7 @@ class Splitter:
         if step.is_settled:
             say(f"Converged at iteration {before}: strict convergence.")
         elif is_near:
-            moved = float(step.sq_shifts.sum()) * shard.data_unit * shard.data_unit
+            moved = step.sq_shift * shard.data_unit * shard.data_unit
             say(f"Converged at iteration {before}: center shift {moved} within tolerance {self.tol}.")
 
 

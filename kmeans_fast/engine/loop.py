@@ -26,13 +26,15 @@ class Iteration:
     """Empty clusters that were given a row."""
     sq_shifts: Floats
     """(k,): squared moves of the centers, in ``data_unit**2``."""
+    sq_shift: float
+    """Their sum."""
     moments: tuple[float, float] | None
     """What ``move_centers`` says of the inertia; None where a cluster was empty."""
 
     @property
     def is_settled(self) -> bool:
         """No label changed, no cluster was filled and no center moved: the labels are right for the new centers too."""
-        return self.totals.n_changed == 0 and self.n_filled == 0 and not self.sq_shifts.any()
+        return self.totals.n_changed == 0 and self.n_filled == 0 and self.sq_shift == 0.0
 
 
 def iterate(
@@ -46,9 +48,9 @@ def iterate(
 
     ``stored`` says how new centers are kept, if not as they are.
     """
-    shifts = None
+    sq_shifts = None
     for n_iter in range(1, max_iter + 1):
-        totals = shards.step(centers, shifts)
+        totals = shards.step(centers, sq_shifts)
         if totals.n_changed == 0:
             totals = shards.added_up(totals)
         if totals.mass.all():
@@ -60,8 +62,9 @@ def iterate(
         if stored is not None:
             new_centers = stored(new_centers)
             sq_shifts = squared_shifts(new_centers, centers, shards.data_unit)
-        shifts = shifts_up(sq_shifts, centers.shape[1])
-        yield Iteration(n_iter, centers, new_centers, totals, n_filled, sq_shifts, moments)
+        yield Iteration(
+            n_iter, centers, new_centers, totals, n_filled, sq_shifts, float(np.add.reduce(sq_shifts)), moments
+        )
         centers = new_centers
 
 

@@ -28,8 +28,8 @@ class Shard:
     def data_unit(self) -> float:
         return self.rows.data_unit
 
-    def step(self, centers: Array, shifts: Floats | None) -> Partials:
-        return self.algorithm.step(centers, shifts)
+    def step(self, centers: Array, sq_shifts: Floats | None) -> Partials:
+        return self.algorithm.step(centers, sq_shifts)
 
     def assign(self, centers: Array) -> None:
         """Label every row by the nearest center."""

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from numbers import Integral, Real
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Self, cast
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMixin
@@ -13,13 +14,33 @@ from sklearn.utils._param_validation import HasMethods, Interval, Options, StrOp
 from sklearn.utils.validation import check_is_fitted
 
 from .._threads import resolve_n_threads, worthwhile
-from .._validation import as_kernel_array, check_weights, check_X
+from .._validation import as_kernel_array, check_weights, check_X, prepared
 from ..backends import BACKENDS, get_backend
 from ..backends.protocol import Array, Backend, Floats, Labels, Rows
 from ..engine.seeding import SEEDINGS
 from ..engine.shard import assign, in_data_units, inertia
 from ..engine.slices import row_slices
 from .callbacks import BOOKKEEPING
+
+PLAIN_TYPES = frozenset({bool, int, float, str, type(None)})
+MOST_PASSED = 1000
+_passed: set[Any] = set()
+"""Classes and values of parameters that ``_validate_params`` found right."""
+
+
+def gist(value: Any) -> tuple[type, Any] | None:
+    """All of a parameter's value that its check could ask for; None where that is not plain."""
+    kind = type(value)
+    if kind in PLAIN_TYPES:
+        return kind, value
+    return (kind, value.ndim) if kind is np.ndarray else None
+
+
+@cache
+def parameter_names(kind: Any) -> list[str]:
+    """Names of the parameters of a class of estimators."""
+    names: list[str] = kind._get_param_names()
+    return names
 
 
 class BaseKMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseEstimator):
@@ -170,15 +191,26 @@ class BaseKMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
 
     def _checked(self, X: Any) -> Array:
         check_is_fitted(self)
-        return check_X(X, self, reset=False)
+        return check_X(X, self, reset=False, check_finite=False)
 
     def _ready(self, X: Array, weights: Floats | None = None) -> tuple[Rows, Array, Backend, int]:
         """Rows and centers of one dtype, the wider of the two, with the backend and its threads."""
         dtype = np.result_type(X.dtype, self.cluster_centers_)
         centers = as_kernel_array(self.cluster_centers_, dtype)
         backend, n_threads = self._backend_and_threads(X)
-        rows = backend.prepare(as_kernel_array(X, dtype), weights, copy_budget=0.0, n_threads=n_threads)
+        rows = prepared(self, backend, as_kernel_array(X, dtype), weights, copy_budget=0.0, n_threads=n_threads)
         return rows, centers, backend, n_threads
+
+    def _validate_params(self) -> None:
+        """scikit-learn's check of the parameters; plain values that passed it once are not looked at again."""
+        given = tuple(gist(getattr(self, name)) for name in parameter_names(cast(Any, type(self))))
+        if None not in given and (type(self), given) in _passed:
+            return
+        super()._validate_params()
+        if None not in given:
+            if len(_passed) >= MOST_PASSED:
+                _passed.clear()
+            _passed.add((type(self), given))
 
     def _backend_and_threads(self, X: Array) -> tuple[Backend, int]:
         backend = get_backend(self.backend) if isinstance(self.backend, str) else self.backend

@@ -13,10 +13,10 @@ from sklearn.base import _fit_context
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils._param_validation import StrOptions
 
-from .._validation import check_centers, check_enough_rows, check_rng, check_weights, check_X, prepared
+from .._validation import check_centers, check_enough_rows, check_rng, check_weights, check_X, lent_rng, prepared
 from ..backends.protocol import Array, Backend, Labels, Rows
 from ..engine.algorithms import ALGORITHMS, choose
-from ..engine.seeding import seed
+from ..engine.seeding import RandomState, seed
 from .base import BaseKMeans
 from .callbacks import CallbackSupportMixin, Task
 from .runs import Run, Runner
@@ -148,10 +148,12 @@ class KMeans(CallbackSupportMixin, BaseKMeans):
             X = check_X(X, self, check_finite=False)
             weights = check_weights(sample_weight, X)
             backend, n_threads = self._backend_and_threads(X)
-            rows = prepared(backend, X, weights, copy_budget=self.copy_budget, n_threads=n_threads)
+            rows = prepared(self, backend, X, weights, copy_budget=self.copy_budget, n_threads=n_threads)
             self._check_against(X)
             task = Task.of_fit(self, self._n_init, X, sample_weight)
-            results = self._best_run(X, backend, rows, n_threads, task)
+            # A callable might keep what it is given.
+            with lent_rng(self.random_state, is_kept=callable(self.init)) as random_state:
+                results = self._best_run(X, backend, rows, n_threads, task, random_state)
             self._set_results(results)
             task.end(lambda: results)
         return self
@@ -183,12 +185,13 @@ class KMeans(CallbackSupportMixin, BaseKMeans):
         if self._algorithm not in ALGORITHMS:
             self._algorithm = choose(X.shape[0], X.shape[1], self.n_clusters, X.dtype)
 
-    def _best_run(self, X: Array, backend: Backend, rows: Rows, n_threads: int, task: Task) -> dict[str, Any]:
+    def _best_run(
+        self, X: Array, backend: Backend, rows: Rows, n_threads: int, task: Task, random_state: RandomState
+    ) -> dict[str, Any]:
         """What the best of ``_n_init`` runs found, as attributes."""
         init = self.init
         if not isinstance(init, str) and not callable(init):
             init = check_centers(init, X, self.n_clusters)
-        random_state = check_rng(self.random_state)
         runner = Runner(
             backend,
             rows,

@@ -76,7 +76,7 @@ class Runner:
         part = task.begin("iteration")
         for step in iterate(shard, centers, self.max_iter):
             value = in_data_units(self._spread_of(shard, step).inertia(shard, step), self.rows)
-            shift = math.sqrt(float(step.sq_shifts.sum())) * self.rows.data_unit
+            shift = math.sqrt(step.sq_shift) * self.rows.data_unit
             now = time.perf_counter()
             entries.append((value, shift, step.totals.n_changed, now - began))
             began, reason = now, self._reason_to_stop(step)
@@ -110,11 +110,10 @@ class Runner:
         return self._spread
 
     def _reason_to_stop(self, step: Iteration) -> str:
-        sq_shift = float(step.sq_shifts.sum())
         if step.is_settled:
             return "strict convergence."
-        if step.n_filled == 0 and sq_shift <= self._threshold:
-            shift, threshold = (math.sqrt(value) * self.rows.data_unit for value in (sq_shift, self._threshold))
+        if step.n_filled == 0 and step.sq_shift <= self._threshold:
+            shift, threshold = (math.sqrt(value) * self.rows.data_unit for value in (step.sq_shift, self._threshold))
             return f"center shift {shift} within tolerance {threshold}."
         return ""
 

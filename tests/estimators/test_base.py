@@ -11,6 +11,7 @@ import pytest
 import scipy.sparse
 import sklearn
 from sklearn.exceptions import NotFittedError
+from sklearn.utils._param_validation import InvalidParameterError
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from kmeans_fast import KMeans
@@ -121,3 +122,16 @@ def test_threads_change_no_bit(n_threads: int | None) -> None:
     plain, model = (KMeans(50, random_state=0, max_iter=5, n_threads=t).fit(X) for t in (1, n_threads))
     for name in ("labels_", "cluster_centers_", "inertia_"):
         np.testing.assert_array_equal(getattr(model, name), getattr(plain, name))
+
+
+@pytest.mark.parametrize(
+    ("name", "good", "bad"), [("n_clusters", 2, 0), ("tol", 1e-4, -1.0), ("max_iter", 1, 1.0), ("n_init", 1, 1.0)]
+)
+def test_parameters_are_checked_in_every_fit(name: str, good: object, bad: object) -> None:
+    """Good values are remembered: an equal one of another type, or a later bad one, is still seen."""
+    X = np.arange(12.0).reshape(6, 2)
+    for _ in range(2):
+        model = KMeans(**{"n_clusters": 2, "init": X[:2], "n_init": 1, name: good}).fit(X)
+        model.set_params(**{name: bad})
+        with pytest.raises(InvalidParameterError, match=name):
+            model.fit(X)

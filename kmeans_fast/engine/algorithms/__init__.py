@@ -16,10 +16,10 @@ from .lloyd import Lloyd
 
 
 class Algorithm(Protocol):
-    def step(self, centers: Array, shifts: Floats | None) -> Partials:
+    def step(self, centers: Array, sq_shifts: Floats | None) -> Partials:
         """Labels, sums and mass for centers (k, d).
 
-        ``shifts`` (k,) says how far each center moved since the last step, rounded up; None: forget all bounds.
+        ``sq_shifts`` (k,) are the squared moves of the centers since the last step; None: forget all bounds.
         """
 
     def assign(self, centers: Array) -> None:

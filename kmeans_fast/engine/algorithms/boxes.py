@@ -22,10 +22,10 @@ class Boxes(Lloyd):
         is_possible = rows.d <= MOST_FEATURES and rows.may_copy and rows.data_unit == 1.0
         self._is_worth_it = is_possible and rows.n < 1 << 31
 
-    def step(self, centers: Array, shifts: Floats | None) -> Partials:
+    def step(self, centers: Array, sq_shifts: Floats | None) -> Partials:
         if not self._is_worth_it:
-            return super().step(centers, shifts)
-        if shifts is None or not self.totals.are_near:
+            return super().step(centers, sq_shifts)
+        if sq_shifts is None or not self.totals.are_near:
             return self.totals.add_up(len(centers), self._nearest(centers, None, None))
         return self.totals.follow(self._nearest(centers, *self.totals.room()))
 

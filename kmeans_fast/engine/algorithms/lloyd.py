@@ -16,8 +16,8 @@ class Lloyd:
         self.n_threads = n_threads
         self.totals = MovingSums(backend, rows, labels, n_threads)
 
-    def step(self, centers: Array, shifts: Floats | None) -> Partials:
-        if shifts is None or not self.totals.are_near:
+    def step(self, centers: Array, sq_shifts: Floats | None) -> Partials:
+        if sq_shifts is None or not self.totals.are_near:
             return self.totals.begin(self._nearest_and_sum(centers))
         moved, before = self.totals.room()
         n_changed = 0
