@@ -15,6 +15,8 @@ cdef enum:
     BLOCKS_OF_UNIT = 16         # that share the centers near their common box
     CHUNKS = 8                  # of rows that are sorted side by side, whatever the number of threads
     MOST_FEATURES = 4
+    LAST_BITS = 7               # of a key: rows are sorted by the others first, so that threads rarely share a cache line
+    LAST_OF_KEY = (1 << LAST_BITS) - 1
 
 
 cdef class Blocks:
@@ -36,8 +38,10 @@ cdef struct sort_job:
     const int32_t* bits
     uint16_t* keys
     const label_t* labels
-    int32_t* counts             # CHUNKS x n_cells
-    Py_ssize_t n_cells
+    int32_t* rough              # rows sorted by the leading bits of their keys
+    int32_t* places             # CHUNKS x n_ranges: where the next row of a chunk with these leading bits goes
+    int32_t* begins             # n_ranges + 1
+    Py_ssize_t n_ranges         # of keys with the same leading bits
 
 
 cdef inline Py_ssize_t chunk_border(Py_ssize_t n, Py_ssize_t chunk) noexcept nogil:
@@ -47,31 +51,54 @@ cdef inline Py_ssize_t chunk_border(Py_ssize_t n, Py_ssize_t chunk) noexcept nog
 cdef Py_ssize_t keys_unit(void* job, Py_ssize_t chunk, int thread) noexcept nogil:
     cdef sort_job* j = <sort_job*>job
     cdef Py_ssize_t first = chunk_border(j.rows.n, chunk), stop = chunk_border(j.rows.n, chunk + 1), i
-    cdef int32_t* counts = j.counts + chunk * j.n_cells
-    memset(counts, 0, j.n_cells * sizeof(int32_t))
+    cdef int32_t* counts = j.places + chunk * j.n_ranges
+    memset(counts, 0, j.n_ranges * sizeof(int32_t))
     j.table.block_keys(j.rows, first, stop - first, j.least, j.step, j.bits, j.keys + first)
     for i in range(first, stop):
-        counts[j.keys[i]] += 1
+        counts[j.keys[i] >> LAST_BITS] += 1
     return 0
 
 
 cdef void counts_to_places(sort_job* j) noexcept nogil:
-    cdef Py_ssize_t cell, chunk
+    cdef Py_ssize_t keys, chunk
     cdef int32_t place = 0, count
-    for cell in range(j.n_cells):
+    for keys in range(j.n_ranges):
+        j.begins[keys] = place
         for chunk in range(CHUNKS):
-            count = j.counts[chunk * j.n_cells + cell]
-            j.counts[chunk * j.n_cells + cell] = place
+            count = j.places[chunk * j.n_ranges + keys]
+            j.places[chunk * j.n_ranges + keys] = place
             place += count
+    j.begins[j.n_ranges] = place
 
 
-cdef Py_ssize_t places_unit(void* job, Py_ssize_t chunk, int thread) noexcept nogil:
+cdef Py_ssize_t rough_unit(void* job, Py_ssize_t chunk, int thread) noexcept nogil:
     cdef sort_job* j = <sort_job*>job
-    cdef Py_ssize_t i
-    cdef int32_t* places = j.counts + chunk * j.n_cells
+    cdef Py_ssize_t i, keys
+    cdef int32_t* places = j.places + chunk * j.n_ranges
     for i in range(chunk_border(j.rows.n, chunk), chunk_border(j.rows.n, chunk + 1)):
-        j.blocks.order[places[j.keys[i]]] = <int32_t>i
-        places[j.keys[i]] += 1
+        keys = j.keys[i] >> LAST_BITS
+        j.rough[places[keys]] = <int32_t>i
+        places[keys] += 1
+    return 0
+
+
+cdef Py_ssize_t fine_unit(void* job, Py_ssize_t keys, int thread) noexcept nogil:
+    """Rows of one range of keys, sorted by the last bits."""
+    cdef sort_job* j = <sort_job*>job
+    cdef int32_t places[1 << LAST_BITS]
+    cdef int32_t place = j.begins[keys], count
+    cdef Py_ssize_t i, cell
+    memset(places, 0, sizeof(places))
+    for i in range(j.begins[keys], j.begins[keys + 1]):
+        places[j.keys[j.rough[i]] & LAST_OF_KEY] += 1
+    for cell in range(1 << LAST_BITS):
+        count = places[cell]
+        places[cell] = place
+        place += count
+    for i in range(j.begins[keys], j.begins[keys + 1]):
+        cell = j.keys[j.rough[i]] & LAST_OF_KEY
+        j.blocks.order[places[cell]] = j.rough[i]
+        places[cell] += 1
     return 0
 
 
@@ -87,7 +114,7 @@ cdef inline Py_ssize_t units_of(Py_ssize_t n_blocks) noexcept nogil:
     return (n_blocks + BLOCKS_OF_UNIT - 1) // BLOCKS_OF_UNIT
 
 
-cdef size_t lay_out(kf_blocks* blocks, Rows rows, char* memory) noexcept:
+cdef size_t lay_out(kf_blocks* blocks, Rows rows, char* memory) noexcept nogil:
     """Pointers into memory, if there is any; returns the bytes."""
     cdef size_t n_tiles = blocks.n_blocks * rows.table.block_bytes(rows.c.d), at = n_tiles
     blocks.tiles = memory
@@ -122,17 +149,21 @@ def make_blocks(
     blocks.c.n_blocks = (n + KF_ROWS_OF_BLOCK - 1) // KF_ROWS_OF_BLOCK
     blocks._memory = allocate(lay_out(&blocks.c, rows, NULL))
     lay_out(&blocks.c, rows, blocks._memory.memory)
-    scratch = borrow(rows, CHUNKS * n_cells * sizeof(int32_t) + n * sizeof(uint16_t))
-    job.rows, job.table, job.blocks, job.n_cells = &rows.c, rows.table, &blocks.c, n_cells
+    job.n_ranges = (n_cells + LAST_OF_KEY) >> LAST_BITS
+    scratch = borrow(rows, (n + (CHUNKS + 1) * job.n_ranges + 1) * sizeof(int32_t) + n * sizeof(uint16_t))
+    job.rows, job.table, job.blocks = &rows.c, rows.table, &blocks.c
     job.labels = &labels[0]
     job.least, job.step, job.bits = &least[0], &step[0], &bits[0, 0]
-    job.counts = <int32_t*>scratch.memory
-    job.keys = <uint16_t*>(scratch.memory + CHUNKS * n_cells * sizeof(int32_t))
+    job.rough = <int32_t*>scratch.memory
+    job.begins = job.rough + n
+    job.places = job.begins + job.n_ranges + 1
+    job.keys = <uint16_t*>(job.places + CHUNKS * job.n_ranges)
     n_threads = threads_for(20.0 * n * d, n_threads)
     with nogil:
         run_units(keys_unit, &job, CHUNKS, n_threads)
         counts_to_places(&job)
-        run_units(places_unit, &job, CHUNKS, n_threads)
+        run_units(rough_unit, &job, CHUNKS, n_threads)
+        run_units(fine_unit, &job, job.n_ranges, n_threads)
         run_units(blocks_unit, &job, units_of(blocks.c.n_blocks), n_threads)
     return blocks
 

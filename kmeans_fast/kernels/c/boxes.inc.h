@@ -5,59 +5,120 @@
  * Source: Pelleg and Moore, Accelerating exact k-means algorithms with geometric reasoning, 1999.
  */
 
+/* The same body for each number of features that blocks are for. */
+#define OF_FEATURES(d, call)                                                                                           \
+    do {                                                                                                               \
+        if ((d) == 1)                                                                                                  \
+            call(1);                                                                                                   \
+        else if ((d) == 2)                                                                                             \
+            call(2);                                                                                                   \
+        else if ((d) == 3)                                                                                             \
+            call(3);                                                                                                   \
+        else                                                                                                           \
+            call(4);                                                                                                   \
+    } while (0)
+
 /* Where a row belongs along the space-filling curve: each feature looks its bits up in a table of BUCKETS. */
-static void FN(block_keys)(const kf_rows *rows, ptrdiff_t first, ptrdiff_t n_rows, const double *least, const double *step,
-                           const int32_t *bits, uint16_t *keys)
+ALWAYS_INLINE void FN(keys_of_few)(const int D, const REAL *RESTRICT x, ptrdiff_t n_rows, const double *least,
+                                   const double *step, const int32_t *RESTRICT bits, uint16_t *RESTRICT keys)
 {
-    ptrdiff_t d = rows->d;
-    const REAL *x = (const REAL *)rows->x + first * d;
-    for (ptrdiff_t i = 0; i < n_rows; i++) {
-        int32_t key = 0;
-        for (ptrdiff_t t = 0; t < d; t++) {
-            double bucket = ((double)x[i * d + t] - least[t]) * step[t];
-            bucket = bucket > 0 ? bucket : 0;
-            bucket = bucket < KF_BUCKETS - 1 ? bucket : KF_BUCKETS - 1;
-            key |= bits[t * KF_BUCKETS + (int)bucket];
+    enum { AT_ONCE = 64 };
+    REAL begins[4 * AT_ONCE], steps[4 * AT_ONCE], values[4 * AT_ONCE];
+    int32_t buckets[4 * AT_ONCE];
+    for (int e = 0; e < D * AT_ONCE; e++) {
+        begins[e] = (REAL)least[e % D];
+        steps[e] = (REAL)step[e % D];
+    }
+    memset(values, 0, sizeof values);
+    for (ptrdiff_t first = 0; first < n_rows; first += AT_ONCE) {
+        int n_here = (int)MIN_OF(AT_ONCE, n_rows - first);
+        memcpy(values, x + first * D, (size_t)(n_here * D) * sizeof(REAL));
+        for (int e = 0; e < D * AT_ONCE; e += L) {
+            V bucket = (FN(load)(values + e) - FN(load)(begins + e)) * FN(load)(steps + e);
+            FN(store)(values + e, FN(min)(FN(max)(bucket, FN(set)(0)), FN(set)(KF_BUCKETS - 1)));
         }
-        keys[i] = (uint16_t)key;
+        for (int e = 0; e < D * AT_ONCE; e++)
+            buckets[e] = (int32_t)values[e];
+        for (int i = 0; i < n_here; i++) {
+            int32_t key = 0;
+            for (int t = 0; t < D; t++)
+                key |= bits[t * KF_BUCKETS + buckets[i * D + t]];
+            keys[first + i] = (uint16_t)key;
+        }
     }
 }
 
+static void FN(block_keys)(const kf_rows *rows, ptrdiff_t first, ptrdiff_t n_rows, const double *least, const double *step,
+                           const int32_t *bits, uint16_t *keys)
+{
+    const REAL *x = (const REAL *)rows->x + first * rows->d;
+#define KEYS(D) FN(keys_of_few)(D, x, n_rows, least, step, bits, keys)
+    OF_FEATURES(rows->d, KEYS);
+#undef KEYS
+}
+
 static size_t FN(block_bytes)(ptrdiff_t d) { return (size_t)(KF_ROWS_OF_BLOCK * d) * sizeof(REAL); }
+
+/* The least and the largest of the values of a block. */
+ALWAYS_INLINE void FN(ends_of)(const REAL *values, REAL *least, REAL *most)
+{
+    REAL low[L], high[L];
+    V lows = FN(load)(values), highs = lows;
+    for (int i = L; i < KF_ROWS_OF_BLOCK; i += L) {
+        lows = FN(min)(lows, FN(load)(values + i));
+        highs = FN(max)(highs, FN(load)(values + i));
+    }
+    FN(store)(low, lows);
+    FN(store)(high, highs);
+    *least = low[0];
+    *most = high[0];
+    for (int lane = 1; lane < L; lane++) {
+        *least = MIN_OF(*least, low[lane]);
+        *most = MAX_OF(*most, high[lane]);
+    }
+}
+
+/* Tiles, box and largest norm of the rows of one block; places past its end repeat the first row. */
+ALWAYS_INLINE void FN(fill_block)(const int D, const kf_rows *rows, const int32_t *RESTRICT order, ptrdiff_t n_rows,
+                                  REAL *RESTRICT tiles, double *low, double *high, REAL *norm)
+{
+    const REAL *RESTRICT x = (const REAL *)rows->x, *origin = (const REAL *)rows->origin;
+    REAL values[4][KF_ROWS_OF_BLOCK], norms[KF_ROWS_OF_BLOCK], least, most;
+    for (ptrdiff_t i = 0; i < n_rows; i++)
+        for (int t = 0; t < D; t++)
+            values[t][i] = x[(ptrdiff_t)order[i] * D + t];
+    for (ptrdiff_t i = n_rows; i < KF_ROWS_OF_BLOCK; i++)
+        for (int t = 0; t < D; t++)
+            values[t][i] = values[t][0];
+    for (int t = 0; t < D; t++) {
+        FN(ends_of)(values[t], &least, &most);
+        low[t] = (double)least;
+        high[t] = (double)most;
+    }
+    for (int i = 0; i < KF_ROWS_OF_BLOCK; i += L) {
+        REAL *tile = tiles + (ptrdiff_t)(i / TILE_ROWS * TILE_ROWS) * D + i % TILE_ROWS;
+        V sum = FN(set)(FN(least_norm)(D));
+        for (int t = 0; t < D; t++) {
+            V shifted = FN(load)(values[t] + i) * FN(set)((REAL)rows->scale) - FN(set)(origin[t]);
+            FN(store)(tile + t * TILE_ROWS, shifted);
+            sum += shifted * shifted;
+        }
+        FN(store)(norms + i, sum);
+    }
+    FN(ends_of)(norms, &least, &most);
+    *norm = FN(norm_up)(most, D);
+}
 
 /* Tiles, box, largest norm and labels of one block. */
 static void FN(make_block)(const kf_rows *rows, kf_blocks *blocks, ptrdiff_t b, const int32_t *labels)
 {
     ptrdiff_t d = rows->d, first = b * KF_ROWS_OF_BLOCK, n_rows = MIN_OF(KF_ROWS_OF_BLOCK, rows->n - first);
     const int32_t *order = blocks->order + first;
-    const REAL *x = (const REAL *)rows->x, *origin = (const REAL *)rows->origin;
-    REAL *tiles = (REAL *)(blocks->tiles + (size_t)b * FN(block_bytes)(d)), scale = (REAL)rows->scale, largest = 0;
+    REAL *tiles = (REAL *)(blocks->tiles + (size_t)b * FN(block_bytes)(d)), *norm = (REAL *)blocks->norms + b;
     double *low = blocks->boxes + b * 2 * d, *high = low + d;
-    REAL norms[KF_ROWS_OF_BLOCK], values[KF_ROWS_OF_BLOCK];
-    for (ptrdiff_t i = 0; i < KF_ROWS_OF_BLOCK; i++)
-        norms[i] = FN(least_norm)(d);
-    for (ptrdiff_t t = 0; t < d; t++) {
-        REAL least = INFINITY, most = -INFINITY;
-        for (ptrdiff_t i = 0; i < n_rows; i++)
-            values[i] = x[(ptrdiff_t)order[i] * d + t];
-        for (ptrdiff_t i = n_rows; i < KF_ROWS_OF_BLOCK; i++)
-            values[i] = values[0];
-        for (ptrdiff_t i = 0; i < KF_ROWS_OF_BLOCK; i++) {
-            least = values[i] < least ? values[i] : least;
-            most = values[i] > most ? values[i] : most;
-        }
-        low[t] = (double)least;
-        high[t] = (double)most;
-        for (ptrdiff_t at = 0; at < KF_ROWS_OF_BLOCK; at += TILE_ROWS)
-            for (int i = 0; i < TILE_ROWS; i++) {
-                REAL shifted = FN(shifted)(values[at + i], scale, origin[t]);
-                tiles[at * d + t * TILE_ROWS + i] = shifted;
-                norms[at + i] += shifted * shifted;
-            }
-    }
-    for (ptrdiff_t i = 0; i < KF_ROWS_OF_BLOCK; i++)
-        largest = norms[i] > largest ? norms[i] : largest;
-    ((REAL *)blocks->norms)[b] = FN(norm_up)(largest, d);
+#define FILL(D) FN(fill_block)(D, rows, order, n_rows, tiles, low, high, norm)
+    OF_FEATURES(d, FILL);
+#undef FILL
     for (ptrdiff_t i = 0; i < n_rows; i++)
         blocks->labels[first + i] = labels[order[i]];
     blocks->label[b] = -1;
@@ -110,13 +171,9 @@ ALWAYS_INLINE ptrdiff_t prune_few(const int D, const double *RESTRICT low, const
 static ptrdiff_t prune(ptrdiff_t d, const double *low, const double *high, const double *c, ptrdiff_t m, double *score,
                        int32_t *kept)
 {
-    if (d == 1)
-        return prune_few(1, low, high, c, m, score, kept);
-    if (d == 2)
-        return prune_few(2, low, high, c, m, score, kept);
-    if (d == 3)
-        return prune_few(3, low, high, c, m, score, kept);
-    return prune_few(4, low, high, c, m, score, kept);
+#define PRUNE(D) return prune_few(D, low, high, c, m, score, kept)
+    OF_FEATURES(d, PRUNE);
+#undef PRUNE
 }
 #endif
 
@@ -244,3 +301,4 @@ static ptrdiff_t FN(nearest_in_blocks)(const kf_rows *rows, const kf_centers *ce
     *n_scored = n_pairs;
     return n_changed;
 }
+#undef OF_FEATURES
