@@ -302,6 +302,9 @@ class Backend(Protocol):
     ) -> int:
         """Update labels, upper, lower (n,) at the rows ``chosen`` (increasing); return how many labels changed.
 
+        ``lower`` comes as a bound for the label that the row has, if it has one; 0 says nothing. A row for which it
+        proves that its center is the nearest may keep it.
+
         ``upper`` is at least the distance to the row's center and ``lower`` at most that to every other
         one (inf if k is 1); Euclidean, in ``data_unit``, rounded outward to float32.
         """

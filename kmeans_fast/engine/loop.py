@@ -82,13 +82,6 @@ def squared_shifts(new_centers: Array, centers: Array, data_unit: float) -> Floa
     return sq_shifts
 
 
-def shifts_up(sq_shifts: Floats, d: int) -> Floats:
-    """Distances (k,) from squared ones, rounded up beyond every rounding error of d terms."""
-    shifts: Floats = np.sqrt(sq_shifts)
-    shifts *= 1 + (d + 4) * 2.0**-52
-    return shifts
-
-
 def settle(shards: Shard, last: Iteration) -> Array:
     """Final centers (k, d); the labels of the rows are then theirs."""
     centers = last.new_centers

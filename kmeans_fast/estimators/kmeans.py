@@ -183,7 +183,7 @@ class KMeans(CallbackSupportMixin, BaseKMeans):
             )
             self._algorithm = "lloyd"
         if self._algorithm not in ALGORITHMS:
-            self._algorithm = choose(X.shape[0], X.shape[1], self.n_clusters, X.dtype)
+            self._algorithm = choose(X.shape[0], X.size // X.shape[0], self.n_clusters, X.dtype)
 
     def _best_run(
         self, X: Array, backend: Backend, rows: Rows, n_threads: int, task: Task, random_state: RandomState

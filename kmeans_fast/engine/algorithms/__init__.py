@@ -12,6 +12,7 @@ from ...backends.protocol import Array, Backend, Floats, Labels, Rows
 from ..moving_sums import MovingSums
 from ..partials import Partials
 from .boxes import MOST_FEATURES, Boxes
+from .hamerly import LEAST_WORK, Hamerly
 from .lloyd import Lloyd
 
 
@@ -40,12 +41,18 @@ class Entry:
 
 ALGORITHMS: dict[str, Entry] = {
     "lloyd": Entry(Lloyd, ("nearest", "nearest_and_sum", "sum_by_label", "move")),
+    "hamerly": Entry(Hamerly, ("nearest", "nearest_and_sum", "sum_by_label", "move", "two_nearest")),
     "boxes": Entry(Boxes, ("nearest", "nearest_and_sum", "sum_by_label", "move", "make_blocks", "nearest_in_blocks")),
 }
 
 
 def choose(n: int, d: int, k: int, dtype: npt.DTypeLike) -> str:
-    """The name of the algorithm for n rows of d features and k centers; by size alone, never by a clock."""
+    """The name of the algorithm for n rows of d features (of a matrix in CSR: of d stored values) and k centers.
+
+    By size alone, never by a clock.
+    """
     if d <= MOST_FEATURES and k >= 8 and n >= 16 * k and n >= 4096:
         return "boxes"
+    if k * d >= LEAST_WORK and n >= 4 * k:
+        return "hamerly"
     return "lloyd"

@@ -191,32 +191,3 @@ static ptrdiff_t FN(nearest)(const kf_rows *rows, const kf_centers *centers, ptr
     }
     return n_other;
 }
-
-static float FN(float_down)(double value)
-{
-    float rounded = (float)value;
-    return (double)rounded <= value ? rounded : nextafterf(rounded, -INFINITY);
-}
-
-/* labels, upper and lower are indexed by row; bounds are Euclidean, in data_unit, rounded outward. */
-static ptrdiff_t FN(two_nearest)(const kf_rows *rows, const kf_centers *centers, const int64_t *chosen, ptrdiff_t n_chosen,
-                                 kf_scratch *s, int32_t *labels, float *upper, float *lower)
-{
-    double slack = 2 * (double)(rows->d + 4) * 0x1p-53;
-    ptrdiff_t n_changed = 0;
-    for (ptrdiff_t i = 0; i < n_chosen; i++)
-        s->chosen[i] = (ptrdiff_t)chosen[i];
-    FN(settle)(rows, centers, n_chosen, s);
-    for (ptrdiff_t i = 0; i < n_chosen; i++) {
-        ptrdiff_t at = s->chosen[i];
-        FN(widen)((const REAL *)rows->x + at * rows->d, rows->d, centers->padded_d, rows->data_unit, s->row64);
-        double found = sq_dist(s->row64, centers->direct + s->found[i] * centers->padded_d, rows->d, centers->padded_d);
-        double beyond = found * (1 - slack) + MAX_OF(s->gaps[i], 0.0);
-        n_changed += labels[at] != s->found[i];
-        labels[at] = s->found[i];
-        int is_known = is_safe(found);
-        upper[at] = is_known ? -FN(float_down)(-sqrt(found * (1 + slack)) * (1 + 0x1p-50)) : INFINITY;
-        lower[at] = centers->k == 1 ? INFINITY : is_known ? FN(float_down)(sqrt(beyond) * (1 - 0x1p-50)) : 0.0f;
-    }
-    return n_changed;
-}

@@ -5,19 +5,6 @@
  * Source: Pelleg and Moore, Accelerating exact k-means algorithms with geometric reasoning, 1999.
  */
 
-/* The same body for each number of features that blocks are for. */
-#define OF_FEATURES(d, call)                                                                                           \
-    do {                                                                                                               \
-        if ((d) == 1)                                                                                                  \
-            call(1);                                                                                                   \
-        else if ((d) == 2)                                                                                             \
-            call(2);                                                                                                   \
-        else if ((d) == 3)                                                                                             \
-            call(3);                                                                                                   \
-        else                                                                                                           \
-            call(4);                                                                                                   \
-    } while (0)
-
 /* Where a row belongs along the space-filling curve: each feature looks its bits up in a table of BUCKETS. */
 ALWAYS_INLINE void FN(keys_of_few)(const int D, const REAL *RESTRICT x, ptrdiff_t n_rows, const double *least,
                                    const double *step, const int32_t *RESTRICT bits, uint16_t *RESTRICT keys)
@@ -301,4 +288,3 @@ static ptrdiff_t FN(nearest_in_blocks)(const kf_rows *rows, const kf_centers *ce
     *n_scored = n_pairs;
     return n_changed;
 }
-#undef OF_FEATURES

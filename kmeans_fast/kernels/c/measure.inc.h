@@ -154,8 +154,8 @@ ALWAYS_INLINE void FN(sq_dists_of_lanes)(const kf_rows *rows, const kf_centers *
 
 /* direct() of LANES rows, each with its own center, the partial sums of a row in one vector (or a few): no row need be
    transposed, only the sums. */
-ALWAYS_INLINE void FN(direct_rows)(const REAL *const *row, const double *const *center, ptrdiff_t d, double inverse_unit,
-                                   double *sq_dists)
+ALWAYS_INLINE void FN(direct_rows)(const int is_plain, const REAL *const *row, const double *const *center, ptrdiff_t d,
+                                   double inverse_unit, double *sq_dists)
 {
     vec_f64 units = set_f64(inverse_unit);
     double sums[KF_LANES][KF_LANES] ALIGNED64;
@@ -168,8 +168,11 @@ ALWAYS_INLINE void FN(direct_rows)(const REAL *const *row, const double *const *
         for (; t + KF_LANES <= d; t += KF_LANES) {
             UNROLL
             for (int a = 0; a < DIRECT_ACCUMULATORS; a++) {
-                vec_f64 x = FN(load_doubles)(row[i] + t + a * N_LANES_f64) * units;
-                ROUNDED(x);
+                vec_f64 x = FN(load_doubles)(row[i] + t + a * N_LANES_f64);
+                if (!is_plain) {
+                    x *= units;
+                    ROUNDED(x);
+                }
                 vec_f64 difference = x - load_f64(center[i] + t + a * N_LANES_f64), square = difference * difference;
                 ROUNDED(square);
                 p[a] += square;
@@ -199,38 +202,66 @@ ALWAYS_INLINE void FN(direct_rows)(const REAL *const *row, const double *const *
 #endif
 }
 
+/* The same for D <= 4 features, whose sums have no zeros: a lane a row. */
+ALWAYS_INLINE void FN(direct_few)(const int D, const REAL *const *row, const double *const *center, double inverse_unit,
+                                  double *sq_dists)
+{
+    double x[4][KF_LANES], c[4][KF_LANES];
+    for (int i = 0; i < KF_LANES; i++)
+        for (int t = 0; t < D; t++) {
+            x[t][i] = (double)row[i][t];
+            c[t][i] = center[i][t];
+        }
+    for (int i = 0; i < KF_LANES; i += N_LANES_f64) {
+        vec_f64 p[4] = {set_f64(0.0)};
+        UNROLL
+        for (int t = 0; t < D; t++) {
+            vec_f64 value = load_f64(x[t] + i) * set_f64(inverse_unit);
+            ROUNDED(value);
+            vec_f64 difference = value - load_f64(c[t] + i);
+            p[t] = difference * difference;
+            ROUNDED(p[t]);
+        }
+        vec_f64 sum = D == 1 ? p[0] : D == 2 ? p[0] + p[1] : D == 3 ? (p[0] + p[2]) + p[1] : (p[0] + p[2]) + (p[1] + p[3]);
+        store_f64(sq_dists + i, sum);
+    }
+}
+
 /* Squared distances of up to LANES rows to their own centers. tiles is scratch memory of 2 x padded_d x LANES. */
-ALWAYS_INLINE void FN(own_sq_dists)(const kf_rows *rows, const kf_centers *centers, ptrdiff_t first, int n_rows,
+ALWAYS_INLINE void FN(own_sq_dists)(const kf_rows *rows, const kf_centers *centers, const REAL *const *row, int n_rows,
                                     const int32_t *labels, double *tiles, double *sq_dists)
 {
     ptrdiff_t padded_d = centers->padded_d, d = rows->d;
+    double inverse_unit = 1.0 / rows->data_unit;
     const double *center[KF_LANES];
     for (int i = 0; i < n_rows; i++)
         center[i] = centers->direct + labels[i] * padded_d;
     if (n_rows == KF_LANES && d <= KF_LANES / 2) {
-        const REAL *x = (const REAL *)rows->x + first * d;
-        double inverse_unit = 1.0 / rows->data_unit;
-        for (int i = 0; i < KF_LANES; i++) {
-            double row[KF_LANES / 2];
-            for (ptrdiff_t t = 0; t < d; t++) {
-                row[t] = (double)x[i * d + t] * inverse_unit;
-                ROUNDED(row[t]);
-            }
-            sq_dists[i] = direct_small(row, center[i], d);
-        }
-    } else if (n_rows == KF_LANES && d >= KF_LANES) {
-        const REAL *row[KF_LANES];
-        for (int i = 0; i < KF_LANES; i++)
-            row[i] = (const REAL *)rows->x + (first + i) * d;
-        FN(direct_rows)(row, center, d, 1.0 / rows->data_unit, sq_dists);
-    } else {
-        FN(pack_rows)(rows, first, n_rows, padded_d, tiles);
+#define DIRECT(D) FN(direct_few)(D, row, center, inverse_unit, sq_dists)
+        OF_FEATURES(d, DIRECT);
+#undef DIRECT
+    } else if (n_rows == KF_LANES && d >= KF_LANES && inverse_unit == 1.0)
+        FN(direct_rows)(1, row, center, d, inverse_unit, sq_dists);
+    else if (n_rows == KF_LANES && d >= KF_LANES)
+        FN(direct_rows)(0, row, center, d, inverse_unit, sq_dists);
+    else {
+        FN(pack_lanes)(row, n_rows, d, padded_d, inverse_unit, tiles);
         pack_lanes_f64(center, n_rows, padded_d, padded_d, 1.0, tiles + padded_d * KF_LANES);
         FN(direct_lanes)(tiles, tiles + padded_d * KF_LANES, KF_LANES, d, padded_d, sq_dists);
     }
     for (int i = 0; i < n_rows; i++)
         if (!is_safe(sq_dists[i]))
-            sq_dists[i] = FN(sq_dist_anew)(rows, centers, first + i, labels[i]);
+            sq_dists[i] = FN(sq_dist_rescaled)(row[i], (const REAL *)centers->c + labels[i] * d, d, rows->data_unit);
+}
+
+/* The same for rows that follow each other. */
+ALWAYS_INLINE void FN(own_sq_dists_from)(const kf_rows *rows, const kf_centers *centers, ptrdiff_t first, int n_rows,
+                                         const int32_t *labels, double *tiles, double *sq_dists)
+{
+    const REAL *row[KF_LANES];
+    for (int i = 0; i < n_rows; i++)
+        row[i] = (const REAL *)rows->x + (first + i) * rows->d;
+    FN(own_sq_dists)(rows, centers, row, n_rows, labels, tiles, sq_dists);
 }
 
 static void FN(label_sq_dists)(const kf_rows *rows, const kf_centers *centers, ptrdiff_t first, ptrdiff_t n_rows,
@@ -239,7 +270,7 @@ static void FN(label_sq_dists)(const kf_rows *rows, const kf_centers *centers, p
     for (ptrdiff_t done = 0; done < n_rows; done += KF_LANES) {
         double found[KF_LANES];
         int n_here = (int)MIN_OF(KF_LANES, n_rows - done);
-        FN(own_sq_dists)(rows, centers, first + done, n_here, labels + done, tiles, found);
+        FN(own_sq_dists_from)(rows, centers, first + done, n_here, labels + done, tiles, found);
         memcpy(sq_dists + done, found, (size_t)n_here * sizeof(double));
     }
 }
@@ -252,7 +283,7 @@ static double FN(label_potential)(const kf_rows *rows, const kf_centers *centers
     for (ptrdiff_t done = 0; done < n_rows; done += KF_LANES) {
         double found[KF_LANES];
         int n_here = (int)MIN_OF(KF_LANES, n_rows - done);
-        FN(own_sq_dists)(rows, centers, first + done, n_here, labels + done, tiles, found);
+        FN(own_sq_dists_from)(rows, centers, first + done, n_here, labels + done, tiles, found);
         for (int i = 0; i < n_here; i++) {
             double term = found[i] * (rows->weights == NULL ? 1.0 : rows->weights[first + done + i]);
             ROUNDED(term);

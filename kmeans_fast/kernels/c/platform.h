@@ -69,4 +69,17 @@
 #define MIN_OF(a, b) ((a) < (b) ? (a) : (b))
 #define MAX_OF(a, b) ((a) > (b) ? (a) : (b))
 
+/* The same body for each number of features up to four. */
+#define OF_FEATURES(d, call)                                                                                           \
+    do {                                                                                                               \
+        if ((d) == 1)                                                                                                  \
+            call(1);                                                                                                   \
+        else if ((d) == 2)                                                                                             \
+            call(2);                                                                                                   \
+        else if ((d) == 3)                                                                                             \
+            call(3);                                                                                                   \
+        else                                                                                                           \
+            call(4);                                                                                                   \
+    } while (0)
+
 #endif

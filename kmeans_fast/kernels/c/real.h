@@ -22,6 +22,7 @@ _Static_assert(KF_GROUP_ALIGNMENT % TILE_ROWS == 0, "a tile may not span two gro
 #include "sums.inc.h"
 #include "centers.inc.h"
 #include "measure.inc.h"
+#include "bounds.inc.h"
 #include "seeding.inc.h"
 #include "distances.inc.h"
 #include "csr_pack.inc.h"
