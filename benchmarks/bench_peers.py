@@ -33,6 +33,10 @@ LONG_ROUND_SECONDS = 8.0
 LONG_REPEAT = 3
 """Rounds of a workload where one round of all pairs takes longer than LONG_ROUND_SECONDS."""
 
+ONCE_SECONDS = 20.0
+ONCE_RATIO = 10.0
+"""A peer that takes longer than both, the second times ours, is timed once: its place is clear, and the hour is not."""
+
 SAMPLE_ROWS = 20_000
 """Rows whose labels are checked; all, where there are fewer."""
 
@@ -131,11 +135,12 @@ def run_workload(
             except WorkerFailed as reason:
                 skip(f"{BENCH}/{workload.name}: {name}", str(reason))
     repeat = rounds(ours, peers, settings.repeat)
-    for name, reason in in_pairs(ours, peers, repeat).items():
-        skip(f"{BENCH}/{workload.name}: {name}", reason)
+    for name, failure in in_pairs(ours, peers, repeat).items():
+        skip(f"{BENCH}/{workload.name}: {name}", failure)
         del peers[name]
-    yield from rows_of(workload, X, ours, {name: (packages[name], peer) for name, peer in peers.items()}, repeat,
-                       settings.n_threads)  # fmt: skip
+    yield from rows_of(
+        workload, X, ours, {name: (packages[name], peer) for name, peer in peers.items()}, settings.n_threads
+    )
 
 
 def shared(folder: Path, X: Array, init: Array | None, workload: Workload) -> dict[str, Any]:
@@ -164,17 +169,24 @@ def warmed_up(worker: Any, request: dict[str, Any]) -> Contestant:
 
 
 def rounds(ours: Contestant, peers: Mapping[str, Contestant], repeat: int) -> int:
-    seconds = sum(ours.seconds + peer.seconds for peer in peers.values())
+    seconds = sum(ours.seconds + peer.seconds for peer in peers.values() if not is_hopeless(ours, peer))
     return min(repeat, LONG_REPEAT) if seconds > LONG_ROUND_SECONDS else repeat
+
+
+def is_hopeless(ours: Contestant, peer: Contestant) -> bool:
+    return peer.seconds > max(ONCE_SECONDS, ONCE_RATIO * ours.seconds)
 
 
 def in_pairs(ours: Contestant, peers: Mapping[str, Contestant], repeat: int) -> dict[str, str]:
     """Give us and each peer turns beside each other, the peer first in every second round; who failed, and why."""
     failed: dict[str, str] = {}
     until_quiet()
+    for peer in peers.values():
+        if is_hopeless(ours, peer):
+            peer.turns, peer.our_turns = [peer.seconds], [ours.take_turn()]
     for number in range(repeat):
         for name, peer in peers.items():
-            if name in failed:
+            if name in failed or is_hopeless(ours, peer):
                 continue
             try:
                 first, second = (ours, peer) if number % 2 == 0 else (peer, ours)
@@ -196,7 +208,6 @@ def rows_of(
     X: Array,
     ours: Contestant,
     peers: Mapping[str, tuple[Package, Contestant]],
-    repeat: int,
     n_threads: int,
 ) -> Iterator[Row]:
     inertia = check.nearest_inertia(X, ours.centers)
@@ -227,7 +238,7 @@ def rows_of(
             is_approximate=package.is_approximate or is_worse,
             wanted=workload.wanted,
             is_per_iteration=workload.is_per_iteration,
-            repeat=repeat,
+            repeat=len(peer.turns),
             peer_label_seconds=peer.label_seconds,
             note="; ".join(notes(workload, package, peer, is_worse)),
         )

@@ -14,9 +14,9 @@ from kmeans_fast._threads import resolve_n_threads
 from . import bench_peers, peers_report, report
 from .packages import OURS, PACKAGES, Package
 from .report import Row
-from .runner import QUICK_REPEAT, Case, Settings, chosen, is_built, run, warn_if_busy
+from .runner import QUICK_REPEAT, Case, Settings, is_built, run, warn_if_busy
 from .workers import Worker
-from .workloads import RANDOM_SEED, WORKLOADS, random_workloads
+from .workloads import RANDOM_SEED, WORKLOADS, Workload, random_workloads
 
 PEERS = [name for name in PACKAGES if name != OURS]
 
@@ -53,12 +53,13 @@ def main(arguments: Sequence[str], start: Callable[[str, int], Any] = Worker) ->
     """``start`` makes the worker of a package with that many threads."""
     options = parse(arguments)
     workloads = [*WORKLOADS, *random_workloads(options.random, options.seed)]
+    workloads = [workload for workload in workloads if is_chosen(workload, options.only)]
     if options.quick:
         workloads = [workload.quick() for workload in workloads]
     skipped: dict[str, str] = {}
     packages = present(options.peers, skipped)
     with bench_peers.Workers(options.threads, start) as workers:
-        cases = chosen(bench_peers.cases(workloads, workers, packages, skipped.__setitem__), options.only)
+        cases = list(bench_peers.cases(workloads, workers, packages, skipped.__setitem__))
         if not cases:
             print(f"no workload is called {' or '.join(options.only)}; --list prints all names", file=sys.stderr)
             return 2
@@ -80,6 +81,12 @@ def main(arguments: Sequence[str], start: Callable[[str, int], Any] = Worker) ->
     if earlier is not None:
         print("\n" + "\n".join(report.comparison(rows, earlier)))
     return 0
+
+
+def is_chosen(workload: Workload, only: Sequence[str]) -> bool:
+    """Whether its name, or that of its quick form, holds one of the words (all do if there are none)."""
+    paths = [f"{bench_peers.BENCH}/{one.name}" for one in (workload, workload.quick())]
+    return not only or any(word in path for word in only for path in paths)
 
 
 def present(names: Sequence[str], skipped: dict[str, str]) -> dict[str, Package]:
@@ -108,11 +115,12 @@ def run_shown(
             print(peers_report.header())
         print(peers_report.table_line(row), flush=True)
 
+    print(f"{settings.n_threads} threads for every package; medians of {settings.repeat} rounds of pairs in turns:")
     print(
-        f"{settings.n_threads} threads for every package; medians of {settings.repeat} rounds of pairs (of at most"
-        f" {bench_peers.LONG_REPEAT} where a round takes over {bench_peers.LONG_ROUND_SECONDS:g} s); inertia and"
-        f" wrong labels (of {bench_peers.SAMPLE_ROWS} rows) by one float64 check"
+        f"at most {bench_peers.LONG_REPEAT} where a round takes over {bench_peers.LONG_ROUND_SECONDS:g} s, 1 for a"
+        f" peer that takes over {bench_peers.ONCE_SECONDS:g} s and {bench_peers.ONCE_RATIO:g} times ours"
     )
+    print(f"inertia and wrong labels (of {bench_peers.SAMPLE_ROWS} rows) by one float64 check")
     warn_if_busy()
     for name, package in packages.items():
         print(f"{name}: {package.distribution} {package.version()}{'; ' if package.note else ''}{package.note}")

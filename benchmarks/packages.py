@@ -159,7 +159,7 @@ def faiss(X: Array, job: Job, *, use_super_kmeans: bool = False) -> Outcome:
         **options,
     )
     model.train(X, init_centroids=job.init)
-    return Outcome(model.centroids, None, len(model.obj))
+    return Outcome(np.asarray(model.centroids), None, len(np.asarray(model.obj)))
 
 
 def faiss_super(X: Array, job: Job) -> Outcome:
@@ -171,7 +171,8 @@ def faiss_labels(X: Array, centers: Array, job: Job) -> Array:
 
     index = faiss.IndexFlatL2(X.shape[1])
     index.add(np.ascontiguousarray(centers))
-    return index.search(X, 1)[1].ravel()
+    labels: Array = index.search(X, 1)[1].ravel()
+    return labels
 
 
 def super_kmeans_model(X: Array, job: Job) -> Any:

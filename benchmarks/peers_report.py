@@ -189,7 +189,8 @@ def write_picture(path: Path, rows: Sequence[Row], title: str) -> None:
     ax = figure.subplots()
     for index, peer in enumerate(dict.fromkeys(row.peer for row in rows)):
         colour = "#aaaaaa" if peer == OUR_LLOYD else plots.PALETTE[index % len(plots.PALETTE)]
-        style = {"linestyle": "", "marker": MARKERS[index % len(MARKERS)], "markersize": 6, "color": colour}
+        style: dict[str, Any] = {"linestyle": "", "marker": MARKERS[index % len(MARKERS)], "markersize": 6}
+        style["color"] = colour
         ax.plot([], [], label=peer, **style)
         for is_hollow in (False, True):
             drawn = [row for row in rows if row.peer == peer and row.is_approximate == is_hollow]
