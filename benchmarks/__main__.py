@@ -1,9 +1,11 @@
-"""The command ``python -m benchmarks``: every kernel and whole fits beside scikit-learn, in turns in one run."""
+"""The command ``python -m benchmarks``: every kernel and whole fits beside scikit-learn, in turns in one run.
+
+``python -m benchmarks peers`` sets other packages beside us; ``python -m benchmarks growth`` doubles the sizes.
+"""
 
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,16 +13,27 @@ from pathlib import Path
 from kmeans_fast._threads import resolve_n_threads
 from kmeans_fast.backends import BACKENDS
 
-from . import bench_bisecting, bench_fits, bench_kernels, bench_memory, bench_minibatch, bench_sparse, peers, report
-from .runner import QUICK_REPEAT, Case, Settings, chosen, is_built, run
+from . import (
+    bench_bisecting,
+    bench_fits,
+    bench_growth,
+    bench_kernels,
+    bench_memory,
+    bench_minibatch,
+    bench_sparse,
+    command_peers,
+    peers,
+    report,
+)
+from .runner import QUICK_REPEAT, Case, Settings, chosen, is_built, run, warn_if_busy
 
 BENCHES = (bench_fits, bench_minibatch, bench_bisecting, bench_sparse, bench_kernels, bench_memory)
 
-BUSY_LOAD = 0.5
-"""A single busy process stretches every barrier of threads that fill the machine, ours and the peer's."""
+COMMANDS = {"peers": command_peers.main, "growth": bench_growth.main}
+"""First arguments that name another command; each has its own options."""
 
 
-def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+def parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--quick", action="store_true", help=f"small workloads, --repeat {QUICK_REPEAT}")
     parser.add_argument("--only", nargs="+", default=[], metavar="WORD", help="cases whose name holds one of the words")
@@ -44,6 +57,9 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
+    arguments = sys.argv[1:] if arguments is None else arguments
+    if arguments and arguments[0] in COMMANDS:
+        return COMMANDS[arguments[0]](arguments[1:])
     options = parse(arguments)
     cases = chosen((case for bench in BENCHES for case in bench.cases()), options.only, options.quick)
     if not cases:
@@ -82,8 +98,7 @@ def run_shown(cases: Sequence[Case], settings: Settings) -> tuple[list[report.Ro
         print(report.table_line(row), flush=True)
 
     print(f"{settings.n_threads} threads; medians of {settings.repeat} turns; peer: {peers.NAME}, same threads")
-    if hasattr(os, "getloadavg") and os.getloadavg()[0] > BUSY_LOAD:
-        print(f"other work runs on this machine (load {os.getloadavg()[0]:.1f}): ratios of short calls mean little")
+    warn_if_busy()
     for name in settings.backends:
         if not is_built(name):
             skipped[f"backend {name}"] = "is not built here; pip install . builds it"

@@ -84,3 +84,20 @@ def inertia(X: Array, centers: Array, labels: npt.ArrayLike) -> float:
         difference = dense_rows(X, slice(start, start + n_chunk)) - centers[labels[start : start + n_chunk]]
         total += float((difference * difference).sum())
     return total
+
+
+def nearest_inertia(X: Array, centers: Array) -> float:
+    """Sum of the squared distances of rows to their nearest centers: one measure for centers from anywhere.
+
+    Nearest by a float64 score about the mean of the centers, measured by direct float64 differences.
+    """
+    centers = np.asarray(centers, dtype=np.float64)
+    middle = centers.mean(axis=0)
+    moved = centers - middle
+    halves = 0.5 * (moved * moved).sum(axis=1)
+    labels = np.empty(X.shape[0], dtype=np.intp)
+    n_chunk = max(1, CHUNK_ELEMENTS // max(centers.shape))
+    for start in range(0, X.shape[0], n_chunk):
+        part = slice(start, start + n_chunk)
+        labels[part] = (halves - (X[part].astype(np.float64) - middle) @ moved.T).argmin(axis=1)
+    return inertia(X, centers, labels)

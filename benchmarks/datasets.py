@@ -65,7 +65,17 @@ def word_counts(n: int, d: int, density: float, *, n_topics: int = 64, seed: int
     return X
 
 
-GENERATORS: dict[str, Callable[..., Array]] = {"noise": noise, "blobs": blobs, "embedding-like": embedding_like}
+def lattice(n: int, d: int, *, side: int = 8, seed: int = 0) -> Array:
+    """Integers from 0 to side - 1: rows repeat and lie midway between centers, so that ties are many."""
+    return np.random.default_rng(seed).integers(side, size=(n, d)).astype(np.float32)
+
+
+GENERATORS: dict[str, Callable[..., Array]] = {
+    "noise": noise,
+    "blobs": blobs,
+    "embedding-like": embedding_like,
+    "lattice": lattice,
+}
 
 
 # --- real -------------------------------------------------------------------------------------------------
@@ -116,11 +126,21 @@ def rdataset(package: str, name: str, columns: list[str] | None = None) -> Array
     return table.dropna().to_numpy(dtype=np.float64)
 
 
-def flights() -> Array:
+def flights(columns: list[str] | None = None) -> Array:
     """New York flights of 2013, standardised, float64; a constant column is left out."""
-    X = rdataset("nycflights13", "flights")
+    X = rdataset("nycflights13", "flights", columns)
     spread = X.std(axis=0)
     return (X[:, spread > 0] - X.mean(axis=0)[spread > 0]) / spread[spread > 0]
+
+
+FLIGHT_COLUMNS = (
+    "month", "day", "dep_time", "dep_delay", "arr_time", "arr_delay", "air_time", "distance", "hour"
+)  # fmt: skip
+
+
+def flights_9() -> Array:
+    """Nine columns of the flights, FLIGHT_COLUMNS: when, how late, how long and how far; 327346 rows miss none."""
+    return flights(list(FLIGHT_COLUMNS))
 
 
 def mpls_stops() -> Array:
@@ -138,6 +158,7 @@ REAL: dict[str, Callable[[], Array]] = {
     "china-pixels": china_pixels,
     "photo-patches": photo_patches,
     "flights": flights,
+    "flights-9": flights_9,
     "MplsStops": mpls_stops,
     "diamonds": diamonds,
 }

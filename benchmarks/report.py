@@ -39,15 +39,30 @@ class Row:
     peak: float | None = None
     """Peak memory of the call beyond X, in multiples of the bytes of X."""
     peer_peak: float | None = None
+    peer: str = PEER
+    is_approximate: bool = False
+    """Whether the peer's clustering is not the one that was asked for, or worse."""
+    wanted: float | None = None
+    """The ratio that is aimed at."""
+    is_per_iteration: bool = False
+    """Whether ``wanted`` is about times per iteration."""
+    repeat: int | None = None
+    peer_label_seconds: float | None = None
+    """Seconds of the peer's call that labels the rows, not part of peer_seconds: its fit gives centers only."""
+    note: str = ""
 
     @property
     def key(self) -> str:
-        return f"{self.bench}/{self.case}/{self.backend}/{self.isa}/{self.threads}"
+        peer = "" if self.peer == PEER else f"/{self.peer}"
+        return f"{self.bench}/{self.case}/{self.backend}/{self.isa}/{self.threads}{peer}"
 
 
 # --- table ------------------------------------------------------------------------------------------------
 
-COLUMNS: tuple[tuple[str, int, str], ...] = (
+Columns = Sequence[tuple[str, int, str]]
+"""Name, width and alignment."""
+
+COLUMNS: Columns = (
     ("case", 42, ""),
     ("backend", 10, ""),
     ("isa", 8, ""),
@@ -67,13 +82,12 @@ COLUMNS: tuple[tuple[str, int, str], ...] = (
 )
 
 
-def header() -> str:
-    return _line([name for name, _, _ in COLUMNS])
+def header(columns: Columns = COLUMNS) -> str:
+    return line([name for name, _, _ in columns], columns)
 
 
 def table_line(row: Row) -> str:
-    n_iter = _text(row.n_iter) if row.n_iter == row.peer_n_iter else f"{_text(row.n_iter)} / {_text(row.peer_n_iter)}"
-    return _line(
+    return line(
         [
             row.case,
             row.backend,
@@ -81,29 +95,37 @@ def table_line(row: Row) -> str:
             f"{row.n}x{row.d}, {row.k}",
             row.dtype,
             str(row.threads),
-            n_iter,
-            _milliseconds(row.seconds),
-            _milliseconds(row.peer_seconds),
-            _text(row.ratio, ".3g"),
-            _text(row.inertia, ".8g"),
-            _text(row.peer_inertia, ".8g"),
-            _text(row.n_wrong),
-            _text(row.peer_n_wrong),
-            _text(row.peak, ".3f"),
-            _text(row.peer_peak, ".3f"),
+            iterations(row),
+            milliseconds(row.seconds),
+            milliseconds(row.peer_seconds),
+            text(row.ratio, ".3g"),
+            text(row.inertia, ".8g"),
+            text(row.peer_inertia, ".8g"),
+            text(row.n_wrong),
+            text(row.peer_n_wrong),
+            text(row.peak, ".3f"),
+            text(row.peer_peak, ".3f"),
         ]
     )
 
 
-def _line(texts: Iterable[str]) -> str:
-    return " ".join(f"{text:{align}{width}}" for text, (_, width, align) in zip(texts, COLUMNS, strict=True)).rstrip()
+def line(texts: Iterable[str], columns: Columns = COLUMNS) -> str:
+    """Texts in columns; one that is too long moves the others."""
+    return " ".join(f"{cell:{align}{width}}" for cell, (_, width, align) in zip(texts, columns, strict=True)).rstrip()
 
 
-def _text(value: float | None, form: str = "") -> str:
+def iterations(row: Row) -> str:
+    """Ours and the peer's, one number where they are equal."""
+    if row.n_iter == row.peer_n_iter:
+        return text(row.n_iter)
+    return f"{text(row.n_iter)} / {text(row.peer_n_iter)}"
+
+
+def text(value: float | None, form: str = "") -> str:
     return "-" if value is None else format(value, form)
 
 
-def _milliseconds(seconds: float | None) -> str:
+def milliseconds(seconds: float | None) -> str:
     return "-" if seconds is None else f"{1e3 * seconds:.4g}"
 
 
@@ -127,8 +149,8 @@ def machine() -> dict[str, Any]:
     }
 
 
-def write_json(path: Path, rows: Sequence[Row], skipped: Mapping[str, str]) -> None:
-    content = {"machine": machine(), "rows": [asdict(row) for row in rows], "skipped": dict(skipped)}
+def write_json(path: Path, rows: Sequence[Row], skipped: Mapping[str, str], **more: Any) -> None:
+    content = {"machine": machine(), "rows": [asdict(row) for row in rows], "skipped": dict(skipped), **more}
     path.write_text(json.dumps(content, indent=1, default=str) + "\n", encoding="utf-8")
 
 
@@ -149,12 +171,12 @@ def comparison(rows: Sequence[Row], earlier: Sequence[Row]) -> Iterable[str]:
     for row in rows:
         old = before.get(row.key)
         if old is None:
-            yield f"{row.key:<72} {'-':>9} {_milliseconds(row.seconds):>9} {'new':>9}"
+            yield f"{row.key:<72} {'-':>9} {milliseconds(row.seconds):>9} {'new':>9}"
             continue
         corrected = row.ratio / old.ratio if row.ratio and old.ratio else None
         yield (
-            f"{row.key:<72} {_milliseconds(old.seconds):>9} {_milliseconds(row.seconds):>9}"
-            f" {old.seconds / row.seconds:>9.3g} {_text(corrected, '.3g'):>13}"
+            f"{row.key:<72} {milliseconds(old.seconds):>9} {milliseconds(row.seconds):>9}"
+            f" {old.seconds / row.seconds:>9.3g} {text(corrected, '.3g'):>13}"
         )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import math
+import os
 import statistics
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -30,6 +31,14 @@ TURN_SECONDS = 0.002
 
 PAUSE_SECONDS = 0.005
 """Before each turn: idle OpenMP threads of the contender before spin for a while, and would take CPUs from the next."""
+
+BUSY_LOAD = 0.5
+"""A single busy process stretches every barrier of threads that fill the machine, ours and the peer's."""
+
+
+def warn_if_busy() -> None:
+    if hasattr(os, "getloadavg") and os.getloadavg()[0] > BUSY_LOAD:
+        print(f"other work runs on this machine (load {os.getloadavg()[0]:.1f}): ratios of short calls mean little")
 
 
 @dataclass(frozen=True)
