@@ -14,6 +14,7 @@ import numpy as np
 from ..backends.protocol import Array, Backend, Labels, Rows
 from ..engine.inertia import Spread, mean_variance
 from ..engine.loop import Iteration, finish, iterate
+from ..engine.metrics import METRICS, Metric
 from ..engine.shard import Shard, assign, in_data_units, inertia
 from .callbacks import Task
 
@@ -26,7 +27,7 @@ class Run:
     centers: Array
     labels: Labels
     inertia: float
-    """In units of the rows."""
+    """Of the metric, in units of the rows."""
     n_iter: int
     converged: bool
     history: dict[str, Array]
@@ -56,6 +57,7 @@ class Runner:
         tol: float,
         n_threads: int,
         say: Callable[[str], None] | None = None,
+        metric: Metric = METRICS["euclidean"],
     ) -> None:
         self.backend = backend
         self.rows = rows
@@ -64,6 +66,7 @@ class Runner:
         self.tol = tol
         self.n_threads = n_threads
         self.say = say
+        self.metric = metric
         self._spread: Spread | None = None
         self._threshold = 0.0
 
@@ -74,8 +77,9 @@ class Runner:
         entries: list[Entry] = []
         began, reason = time.perf_counter(), ""
         part = task.begin("iteration")
-        for step in iterate(shard, centers, self.max_iter):
-            value = in_data_units(self._spread_of(shard, step).inertia(shard, step), self.rows)
+        for step in iterate(shard, centers, self.max_iter, stored=self.metric.stored):
+            value = self._spread_of(shard, step).inertia(shard, step)
+            value = in_data_units(value * self.metric.share, self.rows)
             shift = math.sqrt(float(step.sq_shifts.sum())) * self.rows.data_unit
             now = time.perf_counter()
             entries.append((value, shift, step.totals.n_changed, now - began))
@@ -88,15 +92,16 @@ class Runner:
             part = task.begin("iteration")
         if self.say and reason:
             self.say(f"Converged at iteration {step.n_iter - 1}: {reason}")
-        centers, labels, final = finish(shard, step)
-        return Run(centers, labels, final, step.n_iter, bool(reason), as_history(entries))
+        centers, labels, final = finish(shard, step, self.metric.stored)
+        return Run(centers, labels, final * self.metric.share, step.n_iter, bool(reason), as_history(entries))
 
     def _results_if_ended(self, step: Iteration, converged: bool, entries: list[Entry]) -> dict[str, Any]:
         """The results if this step were the last one; the labels of the run stay as they are."""
         centers, labels = step.new_centers, np.full(self.rows.n, -1, dtype=np.int32)
         assign(self.backend, self.rows, centers, labels, self.n_threads)
         final = inertia(self.backend, self.rows, centers, labels, self.n_threads)
-        return Run(centers, labels, final, step.n_iter, converged, as_history(entries)).results(self.rows)
+        run = Run(centers, labels, final * self.metric.share, step.n_iter, converged, as_history(entries))
+        return run.results(self.rows)
 
     def _spread_of(self, shard: Shard, step: Iteration) -> Spread:
         """The spread of the rows and the threshold of the tolerance, found in the first iteration of the first run."""
