@@ -11,10 +11,20 @@ from pathlib import Path
 from kmeans_fast._threads import resolve_n_threads
 from kmeans_fast.backends import BACKENDS
 
-from . import bench_bisecting, bench_fits, bench_kernels, bench_memory, bench_minibatch, bench_sparse, peers, report
+from . import (
+    bench_bisecting,
+    bench_fits,
+    bench_kernels,
+    bench_memory,
+    bench_minibatch,
+    bench_refine,
+    bench_sparse,
+    peers,
+    report,
+)
 from .runner import QUICK_REPEAT, Case, Settings, chosen, is_built, run
 
-BENCHES = (bench_fits, bench_minibatch, bench_bisecting, bench_sparse, bench_kernels, bench_memory)
+BENCHES = (bench_fits, bench_refine, bench_minibatch, bench_bisecting, bench_sparse, bench_kernels, bench_memory)
 
 BUSY_LOAD = 0.5
 """A single busy process stretches every barrier of threads that fill the machine, ours and the peer's."""

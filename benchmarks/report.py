@@ -39,6 +39,8 @@ class Row:
     peak: float | None = None
     """Peak memory of the call beyond X, in multiples of the bytes of X."""
     peer_peak: float | None = None
+    note: str | None = None
+    """What the figures say, where a bench has a question of its own."""
 
     @property
     def key(self) -> str:
@@ -64,6 +66,7 @@ COLUMNS: tuple[tuple[str, int, str], ...] = (
     ("peer wrong", 10, ">"),
     ("peak/X", 6, ">"),
     ("peer peak/X", 11, ">"),
+    ("note", 0, ""),
 )
 
 
@@ -91,6 +94,7 @@ def table_line(row: Row) -> str:
             _text(row.peer_n_wrong),
             _text(row.peak, ".3f"),
             _text(row.peer_peak, ".3f"),
+            row.note or "",
         ]
     )
 

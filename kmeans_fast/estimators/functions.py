@@ -39,6 +39,7 @@ def k_means(
     algorithm: str = "lloyd",
     return_n_iter: bool = False,
     metric: str = "euclidean",
+    refine: str | None = None,
 ) -> tuple[Array, Labels, float] | tuple[Array, Labels, float, int]:
     """Centers, labels and inertia of a k-means clustering: ``KMeans`` as a function.
 
@@ -70,6 +71,8 @@ def k_means(
         Whether to give the number of iterations too.
     metric : {'euclidean', 'cosine'}, default='euclidean'
         What is least between rows and centers, as in ``KMeans``.
+    refine : {'swap'} or None, default=None
+        What is done after the best run, as in ``KMeans``.
 
     Returns
     -------
@@ -107,6 +110,7 @@ def k_means(
         copy_x=copy_x,
         algorithm=algorithm,
         metric=metric,
+        refine=refine,
     ).fit(X, sample_weight=sample_weight)
     if return_n_iter:
         return model.cluster_centers_, model.labels_, model.inertia_, model.n_iter_

@@ -18,6 +18,7 @@ from ..backends.protocol import Array, Backend, Labels, Rows
 from ..engine.algorithms import ALGORITHMS, choose
 from ..engine.metrics import METRICS
 from ..engine.seeding import seed
+from ..engine.shard import in_data_units
 from .base import BaseKMeans
 from .callbacks import CallbackSupportMixin, Task
 from .runs import Run, Runner
@@ -59,6 +60,10 @@ class KMeans(CallbackSupportMixin, BaseKMeans):
         What is least between rows and centers. 'cosine' is spherical k-means: the rows, first centers and means are
         brought to norm one, and distances are one minus the cosine. It holds a copy of X with rows of norm one
         and refuses rows of zeros.
+    refine : {'swap'} or None, default=None
+        What is done after the best run. 'swap' takes centers that are hardly missed to where they gain most, and goes on
+        with what is better, until nothing gains or it has made two thirds of the iterations of that run: often an
+        inertia below that of many runs, in less than the time of two. It draws no random numbers.
 
     Attributes
     ----------
@@ -69,13 +74,15 @@ class KMeans(CallbackSupportMixin, BaseKMeans):
         Index of the nearest center of each row: what ``predict`` gives.
     inertia_ : float
         Weighted sum of squared distances of the rows to their centers; for 'cosine', of their cosine distances.
+    inertias_ : ndarray of shape (n_runs,)
+        What ``inertia_`` each run ended with, before any ``refine``.
     n_iter_ : int
-        Iterations of the best run.
+        Iterations of the best run; where ``refine`` found better places, of the descent from the last of these.
     converged_ : bool
-        Whether the best run ended by itself, not by ``max_iter`` or a callback.
+        Whether the best run, or that descent, ended by itself, not by ``max_iter`` or a callback.
     history_ : dict of ndarrays of shape (n_iter_,)
-        Of the best run, by iteration: 'inertia' about the centers that the rows were assigned to, 'shift' (root of the
-        summed squared moves of the centers), 'n_changed' (labels that changed) and 'seconds'.
+        Of the best run, or that descent, by iteration: 'inertia' about the centers that the rows were assigned to,
+        'shift' (root of the summed squared moves of the centers), 'n_changed' (labels that changed) and 'seconds'.
     n_features_in_ : int
         Number of features in ``fit``.
     feature_names_in_ : ndarray of shape (n_features_in_,)
@@ -107,6 +114,7 @@ class KMeans(CallbackSupportMixin, BaseKMeans):
         "copy_x": ["boolean"],
         "algorithm": [StrOptions({"auto", "elkan", *ALGORITHMS})],
         "metric": [StrOptions(set(METRICS))],
+        "refine": [StrOptions({"swap"}), None],
     }
 
     def __init__(
@@ -125,6 +133,7 @@ class KMeans(CallbackSupportMixin, BaseKMeans):
         n_threads: int | None = None,
         copy_budget: float = 1.5,
         metric: str = "euclidean",
+        refine: str | None = None,
     ) -> None:
         self.n_clusters = n_clusters
         self.init = init
@@ -139,6 +148,7 @@ class KMeans(CallbackSupportMixin, BaseKMeans):
         self.n_threads = n_threads
         self.copy_budget = copy_budget
         self.metric = metric
+        self.refine = refine
 
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
@@ -215,6 +225,7 @@ class KMeans(CallbackSupportMixin, BaseKMeans):
             metric=self._metric,
         )
         best: Run | None = None
+        inertias: list[float] = []
         for _ in range(self._n_init):
             part = task.begin("run", self.max_iter)
             centers = seed(init, backend, rows, self.n_clusters, random_state, n_threads=n_threads)
@@ -225,11 +236,17 @@ class KMeans(CallbackSupportMixin, BaseKMeans):
             run = runner.run(centers, part)
             if best is None or (run.inertia < best.inertia and not is_same_clustering(run, best)):
                 best = run
+            inertias.append(run.inertia)
             if part.end(partial(best.results, rows)):
                 break
+        else:
+            if self.refine == "swap" and best is not None:
+                best = runner.refined(best)
         assert best is not None
         rows.release()
-        return best.results(rows)
+        results = best.results(rows)
+        results["inertias_"] = np.array([in_data_units(inertia, rows) for inertia in inertias])
+        return results
 
     def _checked_init(self, centers: Any, X: Array) -> Array:
         return cast(Array, self._metric.rows(check_centers(centers, X, self.n_clusters), "init"))

@@ -16,6 +16,7 @@ from ..engine.inertia import Spread, mean_variance
 from ..engine.loop import Iteration, finish, iterate
 from ..engine.metrics import METRICS, Metric
 from ..engine.shard import Shard, assign, in_data_units, inertia
+from ..engine.swaps import SwapSearch
 from .callbacks import Task
 
 Entry = tuple[float, float, int, float]
@@ -70,10 +71,26 @@ class Runner:
         self._spread: Spread | None = None
         self._threshold = 0.0
 
-    def run(self, centers: Array, task: Task | None = None) -> Run:
+    def refined(self, run: Run) -> Run:
+        """The run that goes on from better placed centers; this one where none are found."""
+        shard = self._shard(len(run.centers))
+        centers: Array | None = None
+        for better in SwapSearch(shard, self.metric.stored).search(run.centers, run.labels, run.n_iter):
+            centers = better.centers
+            if self.say:
+                self.say(f"Swapped centers, inertia {in_data_units(better.inertia * self.metric.share, self.rows)}.")
+        if centers is None:
+            return run
+        other = self.run(centers, shard=shard)
+        return other if other.inertia < run.inertia else run
+
+    def _shard(self, k: int) -> Shard:
+        return Shard(self.backend, self.rows, k, algorithm=self.algorithm, n_threads=self.n_threads)
+
+    def run(self, centers: Array, task: Task | None = None, shard: Shard | None = None) -> Run:
         """Iterate until the labels stay, the centers move little, max_iter is reached or a callback says so."""
         task = task or Task()
-        shard = Shard(self.backend, self.rows, len(centers), algorithm=self.algorithm, n_threads=self.n_threads)
+        shard = shard or self._shard(len(centers))
         entries: list[Entry] = []
         began, reason = time.perf_counter(), ""
         part = task.begin("iteration")
