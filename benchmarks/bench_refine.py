@@ -1,7 +1,7 @@
 """Does one refined run beat ten runs of scikit-learn, in less time than one of them? Default parameters otherwise.
 
-``inertia`` is ours with refine='swap' and ``peer_inertia`` that of scikit-learn's n_init=10, both measured in float64 from
-the labels; ``peer_seconds`` and ``ratio`` are of scikit-learn's n_init=1. The other figures are in the verdict.
+``inertia`` is ours with refine='swap', ``peer_inertia`` that of scikit-learn's n_init=10, measured in float64 from
+its labels; ``peer_seconds`` and ``ratio`` are of its n_init=1. The other figures are in the note, after the verdict.
 """
 
 from __future__ import annotations

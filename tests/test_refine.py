@@ -33,10 +33,10 @@ def fitted(X: Any, k: int = 30, weights: Any = None, **options: Any) -> KMeans:
 @pytest.mark.parametrize("metric", ["euclidean", "cosine"])
 def test_inertia_falls_to_the_same_bits_everywhere(row: Row, metric: str, weighted: bool, dtype: type) -> None:
     X, weights = NOISE[:400].astype(dtype), WEIGHTS[:400] if weighted else None
-    reference = fitted(X, 20, weights, refine="swap", metric=metric, backend="identity")
+    reference = fitted(X, 25, weights, refine="swap", metric=metric, backend="identity")
     assert reference.inertia_ < 0.995 * reference.inertias_[0], "nothing was refined"
     with in_use(row) as backend:
-        model = fitted(X, 20, weights, refine="swap", metric=metric, backend=backend)
+        model = fitted(X, 25, weights, refine="swap", metric=metric, backend=backend)
     for name in ("labels_", "cluster_centers_", "inertia_", "inertias_", "n_iter_"):
         np.testing.assert_array_equal(getattr(model, name), getattr(reference, name))
 
@@ -54,12 +54,11 @@ def test_what_it_finds_is_certified(dtype: type, weighted: bool) -> None:
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_clusters_that_runs_miss_are_found(seed: int) -> None:
-    many = sklearn.cluster.KMeans(36, n_init=10, random_state=seed).fit(CLUSTERS)
-    model = KMeans(36, refine="swap", random_state=seed).fit(CLUSTERS)
-    best = min(KMeans(36, init=GRID).fit(CLUSTERS).inertia_, many.inertia_)
-    assert model.inertias_[0] > 1.05 * best, "the run alone finds them"
-    assert model.inertia_ <= best * (1 + 1e-3)
+def test_clusters_that_a_run_misses_are_found(seed: int) -> None:
+    best = KMeans(36, init=GRID).fit(CLUSTERS).inertia_
+    model = KMeans(36, init="random", n_init=1, refine="swap", random_state=seed).fit(CLUSTERS)
+    assert model.inertias_[0] > 1.5 * best, "the run alone finds them"
+    assert model.inertia_ == pytest.approx(best, rel=1e-3)
 
 
 def test_the_default_is_one_run_and_nothing_more() -> None:

@@ -61,9 +61,9 @@ class KMeans(CallbackSupportMixin, BaseKMeans):
         brought to norm one, and distances are one minus the cosine. It holds a copy of X with rows of norm one
         and refuses rows of zeros.
     refine : {'swap'} or None, default=None
-        What is done after the best run. 'swap' takes centers that are hardly missed to where they gain most, and goes on
-        with what is better, until nothing gains or it has made two thirds of the iterations of that run: often an
-        inertia below that of many runs, in less than the time of two. It draws no random numbers.
+        What is done after the best run. 'swap' takes centers that are hardly missed to where they gain most, and goes
+        on with what is better, until nothing gains or it has made two thirds of the iterations of that run (and none
+        is sure to gain): often an inertia below that of many runs, in less than the time of two. No random numbers.
 
     Attributes
     ----------
