@@ -20,6 +20,7 @@ from . import (
     bench_kernels,
     bench_memory,
     bench_minibatch,
+    bench_refine,
     bench_sparse,
     command_peers,
     peers,
@@ -27,7 +28,7 @@ from . import (
 )
 from .runner import QUICK_REPEAT, Case, Settings, chosen, is_built, run, warn_if_busy
 
-BENCHES = (bench_fits, bench_minibatch, bench_bisecting, bench_sparse, bench_kernels, bench_memory)
+BENCHES = (bench_fits, bench_refine, bench_minibatch, bench_bisecting, bench_sparse, bench_kernels, bench_memory)
 
 COMMANDS = {"peers": command_peers.main, "growth": bench_growth.main}
 """First arguments that name another command; each has its own options."""

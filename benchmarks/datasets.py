@@ -70,6 +70,44 @@ def lattice(n: int, d: int, *, side: int = 8, seed: int = 0) -> Array:
     return np.random.default_rng(seed).integers(side, size=(n, d)).astype(np.float32)
 
 
+def birch1(n: int = 100_000) -> Array:
+    """Ten by ten normal clusters of unit spread in 2-D, 4 sqrt(2) apart (Birch's first set), float64."""
+    rng = np.random.default_rng(0)
+    cells = rng.integers(100, size=n)
+    middles = np.column_stack([cells // 10, cells % 10]) * (4 * np.sqrt(2))
+    return middles + rng.standard_normal((n, 2))
+
+
+def uniform_square(n: int = 20_000) -> Array:
+    """Even chance in the unit square, float64: nothing but the shape of the clusters counts."""
+    return np.random.default_rng(0).random((n, 2))
+
+
+def norm25(n: int = 10_000) -> Array:
+    """25 normal clusters of unit spread around points of a cube of side 500 in 15-D (k-means++'s Norm-25), float64."""
+    rng = np.random.default_rng(0)
+    middles = rng.uniform(0, 500, (25, 15))
+    return middles[rng.integers(25, size=n)] + rng.standard_normal((n, 15))
+
+
+def fifteen_gaussians(n: int = 5000) -> Array:
+    """15 normal clusters of spread 5 around points of a square of side 100, 15 apart at least: they overlap."""
+    rng = np.random.default_rng(0)
+    middles: list[Array] = []
+    while len(middles) < 15:
+        point = rng.uniform(0, 100, 2)
+        if all(np.hypot(*(point - other)) >= 15 for other in middles):
+            middles.append(point)
+    return np.array(middles)[rng.integers(15, size=n)] + 5 * rng.standard_normal((n, 2))
+
+
+def overlapping_blobs(n: int = 50_000, d: int = 32) -> Array:
+    """200 normal clusters of unit spread, their centers spread by 1 in each feature, float32."""
+    rng = np.random.default_rng(0)
+    middles = rng.standard_normal((200, d), dtype=np.float32)
+    return middles[rng.integers(200, size=n)] + rng.standard_normal((n, d), dtype=np.float32)
+
+
 GENERATORS: dict[str, Callable[..., Array]] = {
     "noise": noise,
     "blobs": blobs,
@@ -113,6 +151,12 @@ def photo_patches() -> Array:
         rows, columns = (rng.integers(size, size=10_000) for size in windows.shape[:2])
         patches.append(windows[rows, columns].reshape(10_000, -1))
     return np.concatenate(patches)
+
+
+def grey_patches() -> Array:
+    """The same patches in grey, 20000 x 64 float32."""
+    grey: Array = photo_patches().reshape(20_000, 64, 3).mean(axis=2, dtype=np.float32)
+    return grey
 
 
 def rdataset(package: str, name: str, columns: list[str] | None = None) -> Array:

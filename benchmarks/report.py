@@ -79,6 +79,7 @@ COLUMNS: Columns = (
     ("peer wrong", 10, ">"),
     ("peak/X", 6, ">"),
     ("peer peak/X", 11, ">"),
+    ("note", 0, ""),
 )
 
 
@@ -105,6 +106,7 @@ def table_line(row: Row) -> str:
             text(row.peer_n_wrong),
             text(row.peak, ".3f"),
             text(row.peer_peak, ".3f"),
+            row.note,
         ]
     )
 

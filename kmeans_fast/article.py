@@ -111,7 +111,7 @@ def _run(
     shard = Shard(backend, backend.prepare(X, copy_budget=1.5), int(K))
 
     centers = stored(X[np.random.RandomState(random_state).choice(len(X), K, replace=False)])
-    for step in iterate(shard, centers, max_iterations, keep_center, stored):
+    for step in iterate(shard, centers, max_iterations, keep_center, lambda new, _: stored(new)):
         if np.allclose(step.centers, step.new_centers):
             break
     return step.new_centers, shard.labels.astype(np.int64)

@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +25,7 @@ from benchmarks import (  # noqa: E402
     bench_kernels,
     bench_memory,
     bench_minibatch,
+    bench_refine,
     bench_sparse,
     check,
     datasets,
@@ -131,6 +133,27 @@ def test_rows_of_mini_batch_fits_are_complete():
     assert row.inertia == pytest.approx(row.peer_inertia)
     assert row.n_iter == row.peer_n_iter > 1
     assert row.ratio > 0
+
+
+def test_rows_of_refined_fits_are_complete():
+    workload = bench_refine.Workload("tiny", partial(datasets.birch1, 1500), (1500, 2), 30)
+    (row,) = bench_refine.run("tiny", workload, TINY)
+    assert (row.backend, row.n, row.d, row.k, row.n_wrong) == ("identity", 1500, 2, 30, 0)
+    assert row.ratio > 0
+    assert row.note.split(":")[0] in ("yes", "no (inertia)", "no (time)", "no (inertia, time)")
+    assert "10 runs" in row.note
+    assert row.inertia == pytest.approx(row.peer_inertia, rel=0.05)
+
+
+def test_verdicts_of_refined_fits():
+    assert bench_refine.verdict_of(2.0, 2.0, 0.9, 1.0) == "yes"
+    assert bench_refine.verdict_of(2.1, 2.0, 1.1, 1.0) == "no (inertia, time)"
+    assert bench_refine.verdict_of(1.9, 2.0, 1.0, 1.0) == "no (time)"
+
+
+@pytest.mark.parametrize("workload", bench_refine.WORKLOADS[:6], ids=lambda workload: workload.name)
+def test_workloads_of_refined_fits_have_the_shapes_that_they_say(workload):
+    assert workload.make().shape == workload.shape
 
 
 @pytest.mark.parametrize("what", ["fit", "predict"])

@@ -149,12 +149,14 @@ def test_a_model_on_disk_predicts_read_only(tmp_path: Path) -> None:
 # ---- parameters and errors ---------------------------------------------------------------------------------------
 
 
-def test_signature_of_k_means_is_scikit_learns() -> None:
+def test_signature_of_k_means_is_scikit_learns_and_additions_come_after() -> None:
     ours, theirs = (
         [(p.name, p.kind, p.default) for p in inspect.signature(f).parameters.values()]
         for f in (k_means, sklearn.cluster.k_means)
     )
-    assert ours == theirs
+    assert ours[: len(theirs)] == theirs
+    keyword_only = inspect.Parameter.KEYWORD_ONLY
+    assert ours[len(theirs) :] == [("metric", keyword_only, "euclidean"), ("refine", keyword_only, None)]
 
 
 @pytest.mark.parametrize(

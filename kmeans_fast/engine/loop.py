@@ -42,11 +42,11 @@ def iterate(
     centers: Array,
     max_iter: int,
     fill_empty: Rule = take_farthest,
-    stored: Callable[[Array], Array] | None = None,
+    stored: Callable[[Array, Array], Array] | None = None,
 ) -> Iterator[Iteration]:
     """Yield one Iteration after the other; who consumes them decides when to stop.
 
-    ``stored`` says how new centers are kept, if not as they are.
+    ``stored`` says how new centers are kept, if not as they are; it is given them and the centers before.
     """
     sq_shifts = None
     for n_iter in range(1, max_iter + 1):
@@ -60,7 +60,7 @@ def iterate(
             new_centers, n_filled = fill_empty(totals, shards, centers)
             sq_shifts, moments = squared_shifts(new_centers, centers, shards.data_unit), None
         if stored is not None:
-            new_centers = stored(new_centers)
+            new_centers = stored(new_centers, centers)
             sq_shifts = squared_shifts(new_centers, centers, shards.data_unit)
         yield Iteration(
             n_iter, centers, new_centers, totals, n_filled, sq_shifts, float(np.add.reduce(sq_shifts)), moments
@@ -82,17 +82,20 @@ def squared_shifts(new_centers: Array, centers: Array, data_unit: float) -> Floa
     return sq_shifts
 
 
-def settle(shards: Shard, last: Iteration) -> Array:
+def settle(shards: Shard, last: Iteration, stored: Callable[[Array, Array], Array] | None = None) -> Array:
     """Final centers (k, d); the labels of the rows are then theirs."""
     centers = last.new_centers
     if last.totals.is_rounded and last.n_filled == 0:
         centers = shards.added_up(last.totals).means(shards.data_unit, centers.dtype)
+        centers = centers if stored is None else stored(centers, last.centers)
     if not last.is_settled:
         shards.assign(centers)
     return centers
 
 
-def finish(shards: Shard, last: Iteration) -> tuple[Array, Labels, float]:
+def finish(
+    shards: Shard, last: Iteration, stored: Callable[[Array, Array], Array] | None = None
+) -> tuple[Array, Labels, float]:
     """Final centers (k, d), with their labels (n,) and inertia, in units."""
-    centers = settle(shards, last)
+    centers = settle(shards, last, stored)
     return centers, shards.labels, shards.inertia(centers)

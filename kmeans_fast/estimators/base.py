@@ -17,6 +17,7 @@ from .._threads import resolve_n_threads, worthwhile
 from .._validation import as_kernel_array, check_weights, check_X, prepared
 from ..backends import BACKENDS, get_backend
 from ..backends.protocol import Array, Backend, Floats, Labels, Rows
+from ..engine.metrics import METRICS, Metric
 from ..engine.seeding import SEEDINGS
 from ..engine.shard import assign, in_data_units, inertia
 from ..engine.slices import row_slices
@@ -119,13 +120,13 @@ class BaseKMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
         Returns
         -------
         X_new : ndarray of shape (n_samples, n_clusters)
-            Euclidean distances.
+            Distances, as ``transform`` gives them.
         """
         distances: Array = self.fit(X, sample_weight=sample_weight).transform(X)
         return distances
 
     def transform(self, X: Any) -> Array:
-        """Euclidean distance of each row to each center.
+        """Distance of each row to each center: Euclidean, but cosine distance for ``metric='cosine'``.
 
         Parameters
         ----------
@@ -143,7 +144,7 @@ class BaseKMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
         for start, stop in row_slices(0, rows.n, centers.size):
             backend.distances(rows, start, stop, centers, out[start:stop], n_threads=n_threads)
         # float32 rows and a float64 model are measured in float64; the answer has X's dtype.
-        return out.astype(X.dtype, copy=False)
+        return self._metric.distances(out.astype(X.dtype, copy=False))
 
     def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
         """Minus the inertia of X: the higher, the better.
@@ -177,12 +178,13 @@ class BaseKMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
         Returns
         -------
         inertia : float
-            Sum of ``weight * ||x - center||**2``, in float64, from direct differences.
+            Sum of ``weight * ||x - center||**2``, in float64, from direct differences; half of it, between rows and
+            centers of norm one, for ``metric='cosine'``.
         """
         X = self._checked(X)
         rows, centers, backend, n_threads = self._ready(X, check_weights(sample_weight, X))
         labels = self._labels(rows, centers, backend, n_threads)
-        return in_data_units(inertia(backend, rows, centers, labels, n_threads), rows)
+        return in_data_units(inertia(backend, rows, centers, labels, n_threads) * self._metric.share, rows)
 
     def _labels(self, rows: Rows, centers: Array, backend: Backend, n_threads: int) -> Labels:
         labels = np.full(rows.n, -1, dtype=np.int32)
@@ -191,7 +193,13 @@ class BaseKMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
 
     def _checked(self, X: Any) -> Array:
         check_is_fitted(self)
-        return check_X(X, self, reset=False, check_finite=False)
+        X = check_X(X, self, reset=False, check_finite=self._metric is not METRICS["euclidean"])
+        return cast(Array, self._metric.rows(X))
+
+    @property
+    def _metric(self) -> Metric:
+        """What distances mean to this estimator."""
+        return METRICS[getattr(self, "metric", "euclidean")]
 
     def _ready(self, X: Array, weights: Floats | None = None) -> tuple[Rows, Array, Backend, int]:
         """Rows and centers of one dtype, the wider of the two, with the backend and its threads."""

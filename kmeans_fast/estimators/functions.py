@@ -38,6 +38,8 @@ def k_means(
     copy_x: bool = True,
     algorithm: str = "lloyd",
     return_n_iter: bool = False,
+    metric: str = "euclidean",
+    refine: str | None = None,
 ) -> tuple[Array, Labels, float] | tuple[Array, Labels, float, int]:
     """Centers, labels and inertia of a k-means clustering: ``KMeans`` as a function.
 
@@ -67,6 +69,10 @@ def k_means(
         How the nearest centers are found; the result is the same for all of them.
     return_n_iter : bool, default=False
         Whether to give the number of iterations too.
+    metric : {'euclidean', 'cosine'}, default='euclidean'
+        What is least between rows and centers, as in ``KMeans``.
+    refine : {'swap'} or None, default=None
+        What is done after the best run, as in ``KMeans``.
 
     Returns
     -------
@@ -75,7 +81,7 @@ def k_means(
     labels : ndarray of shape (n_samples,), int32
         Index of the nearest center of each row.
     inertia : float
-        Weighted sum of squared distances of the rows to their centers.
+        Weighted sum of squared distances of the rows to their centers, as in ``KMeans``.
     best_n_iter : int
         Iterations of the best run; only if ``return_n_iter``.
 
@@ -103,6 +109,8 @@ def k_means(
         random_state=random_state,
         copy_x=copy_x,
         algorithm=algorithm,
+        metric=metric,
+        refine=refine,
     ).fit(X, sample_weight=sample_weight)
     if return_n_iter:
         return model.cluster_centers_, model.labels_, model.inertia_, model.n_iter_

@@ -14,7 +14,9 @@ import numpy as np
 from ..backends.protocol import Array, Backend, Labels, Rows
 from ..engine.inertia import Spread, mean_variance
 from ..engine.loop import Iteration, finish, iterate
+from ..engine.metrics import METRICS, Metric
 from ..engine.shard import Shard, assign, in_data_units, inertia
+from ..engine.swaps import SwapSearch
 from .callbacks import Task
 
 Entry = tuple[float, float, int, float]
@@ -26,7 +28,7 @@ class Run:
     centers: Array
     labels: Labels
     inertia: float
-    """In units of the rows."""
+    """Of the metric, in units of the rows."""
     n_iter: int
     converged: bool
     history: dict[str, Array]
@@ -56,6 +58,7 @@ class Runner:
         tol: float,
         n_threads: int,
         say: Callable[[str], None] | None = None,
+        metric: Metric = METRICS["euclidean"],
     ) -> None:
         self.backend = backend
         self.rows = rows
@@ -64,18 +67,36 @@ class Runner:
         self.tol = tol
         self.n_threads = n_threads
         self.say = say
+        self.metric = metric
         self._spread: Spread | None = None
         self._threshold = 0.0
 
-    def run(self, centers: Array, task: Task | None = None) -> Run:
+    def refined(self, run: Run) -> Run:
+        """The run that goes on from better placed centers; this one where none are found."""
+        shard = self._shard(len(run.centers))
+        centers: Array | None = None
+        for better in SwapSearch(shard, self.metric.stored).search(run.centers, run.labels, run.n_iter):
+            centers = better.centers
+            if self.say:
+                self.say(f"Swapped centers, inertia {in_data_units(better.inertia * self.metric.share, self.rows)}.")
+        if centers is None:
+            return run
+        other = self.run(centers, shard=shard)
+        return other if other.inertia < run.inertia else run
+
+    def _shard(self, k: int) -> Shard:
+        return Shard(self.backend, self.rows, k, algorithm=self.algorithm, n_threads=self.n_threads)
+
+    def run(self, centers: Array, task: Task | None = None, shard: Shard | None = None) -> Run:
         """Iterate until the labels stay, the centers move little, max_iter is reached or a callback says so."""
         task = task or Task()
-        shard = Shard(self.backend, self.rows, len(centers), algorithm=self.algorithm, n_threads=self.n_threads)
+        shard = shard or self._shard(len(centers))
         entries: list[Entry] = []
         began, reason = time.perf_counter(), ""
         part = task.begin("iteration")
-        for step in iterate(shard, centers, self.max_iter):
-            value = in_data_units(self._spread_of(shard, step).inertia(shard, step), self.rows)
+        for step in iterate(shard, centers, self.max_iter, stored=self.metric.stored):
+            value = self._spread_of(shard, step).inertia(shard, step)
+            value = in_data_units(value * self.metric.share, self.rows)
             shift = math.sqrt(step.sq_shift) * self.rows.data_unit
             now = time.perf_counter()
             entries.append((value, shift, step.totals.n_changed, now - began))
@@ -88,15 +109,16 @@ class Runner:
             part = task.begin("iteration")
         if self.say and reason:
             self.say(f"Converged at iteration {step.n_iter - 1}: {reason}")
-        centers, labels, final = finish(shard, step)
-        return Run(centers, labels, final, step.n_iter, bool(reason), as_history(entries))
+        centers, labels, final = finish(shard, step, self.metric.stored)
+        return Run(centers, labels, final * self.metric.share, step.n_iter, bool(reason), as_history(entries))
 
     def _results_if_ended(self, step: Iteration, converged: bool, entries: list[Entry]) -> dict[str, Any]:
         """The results if this step were the last one; the labels of the run stay as they are."""
         centers, labels = step.new_centers, np.full(self.rows.n, -1, dtype=np.int32)
         assign(self.backend, self.rows, centers, labels, self.n_threads)
         final = inertia(self.backend, self.rows, centers, labels, self.n_threads)
-        return Run(centers, labels, final, step.n_iter, converged, as_history(entries)).results(self.rows)
+        run = Run(centers, labels, final * self.metric.share, step.n_iter, converged, as_history(entries))
+        return run.results(self.rows)
 
     def _spread_of(self, shard: Shard, step: Iteration) -> Spread:
         """The spread of the rows and the threshold of the tolerance, found in the first iteration of the first run."""

@@ -32,7 +32,7 @@ def params(cls: type) -> dict[str, Any]:
 def test_signature_is_scikit_learns_and_additions_come_after() -> None:
     theirs, ours = params(sklearn.cluster.KMeans), params(KMeans)
     assert list(ours)[: len(theirs)] == list(theirs)
-    assert list(ours)[len(theirs) :] == ["backend", "n_threads", "copy_budget"]
+    assert list(ours)[len(theirs) :] == ["backend", "n_threads", "copy_budget", "metric", "refine"]
     assert {name: ours[name] for name in theirs if name != "algorithm"} == {
         name: default for name, default in theirs.items() if name != "algorithm"
     }
@@ -56,6 +56,8 @@ def test_signature_is_scikit_learns_and_additions_come_after() -> None:
         ("n_threads", -2),
         ("n_threads", 1.5),
         ("copy_budget", -0.5),
+        ("metric", "manhattan"),
+        ("refine", "shake"),
         ("random_state", "dice"),
     ],
 )
