@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -42,11 +43,24 @@ def places_on_curve(X: Array) -> Curve:
     with np.errstate(over="ignore", divide="ignore"):
         step = (BUCKETS - 1) / (most - least)
     step[~np.isfinite(step)] = 0.0
-    bits = np.zeros((d, BUCKETS), dtype=np.int32)
+    bits = np.empty((d, BUCKETS), dtype=np.int32)
+    spread = spread_bits(n_bits, d)
     for t in range(d):
-        begins = least[t] + np.arange(BUCKETS) / (step[t] or 1.0)
-        share = np.searchsorted(sample[:, t], begins, side="right") / (len(sample) + 1)
-        level = (share * (1 << n_bits)).astype(np.int32)
-        for bit in range(n_bits):
-            bits[t] |= (level >> bit & 1) << (bit * d + t)
+        buckets = np.clip((sample[:, t] - least[t]) * step[t], 0, BUCKETS - 1).astype(np.int64)
+        n_before = np.bincount(buckets, minlength=BUCKETS).cumsum()
+        bits[t] = spread[(n_before << n_bits) // (len(sample) + 1)] << t
     return Curve(least, step, bits, 1 << (n_bits * d))
+
+
+@lru_cache(maxsize=16)
+def spread_bits(n_bits: int, d: int) -> npt.NDArray[np.int32]:
+    """The binary digits of 0 to 2**n_bits - 1, each followed by d - 1 zeros.
+
+    >>> [bin(value) for value in spread_bits(2, 3)]
+    ['0b0', '0b1', '0b1000', '0b1001']
+    """
+    numbers = np.arange(1 << n_bits, dtype=np.int32)
+    spread = np.zeros_like(numbers)
+    for bit in range(n_bits):
+        spread |= (numbers >> bit & 1) << (bit * d)
+    return spread

@@ -284,6 +284,11 @@ static double FN(label_potential)(const kf_rows *rows, const kf_centers *centers
         double found[KF_LANES];
         int n_here = (int)MIN_OF(KF_LANES, n_rows - done);
         FN(own_sq_dists_from)(rows, centers, first + done, n_here, labels + done, tiles, found);
+        if (n_here == KF_LANES && rows->weights == NULL) {
+            for (int i = 0; i < KF_LANES; i += N_LANES_f64)
+                store_f64(lanes + i, load_f64(lanes + i) + load_f64(found + i));
+            continue;
+        }
         for (int i = 0; i < n_here; i++) {
             double term = found[i] * (rows->weights == NULL ? 1.0 : rows->weights[first + done + i]);
             ROUNDED(term);
