@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from ..backends.protocol import Backend, Indices, Labels, Rows, group_borders
@@ -33,7 +35,12 @@ class MovingSums:
     @property
     def are_near(self) -> bool:
         """Whether so few rows moved last that the next ones are worth following."""
-        return self._totals is not None and self._totals.n_changed <= FEW * self.rows.n
+        return self.share_moved <= FEW
+
+    @property
+    def share_moved(self) -> float:
+        """Of the rows, those that moved last; inf if there are no totals yet."""
+        return math.inf if self._totals is None else self._totals.n_changed / self.rows.n
 
     def begin(self, totals: Partials) -> Partials:
         """The totals are those of the labels as they are, added up anew."""

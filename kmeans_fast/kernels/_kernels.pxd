@@ -119,6 +119,8 @@ cdef extern from "c/kernels.h" nogil:
                              const int32_t* labels, const kf_sums*) noexcept nogil
         void (*sum_clusters)(const kf_rows*, Py_ssize_t first_row, const int64_t* moved, const int32_t* order,
                              const Py_ssize_t* starts, Py_ssize_t first, Py_ssize_t stop, const kf_sums*) noexcept nogil
+        void (*move_fixed)(const kf_rows*, const int64_t* moved, const int32_t* before, const int32_t* after,
+                           Py_ssize_t n_moved, Py_ssize_t stride, int64_t* fixed, int64_t* counts) noexcept nogil
         void (*move_centers)(const kf_sums*, const void* centers, Py_ssize_t d, double data_unit, const void* origin,
                              Py_ssize_t first, Py_ssize_t stop, void* new_centers, double* sq_shifts, double* from_sums,
                              double* from_means) noexcept nogil

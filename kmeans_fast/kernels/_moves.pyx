@@ -3,49 +3,98 @@
 from libc.stdint cimport int32_t, int64_t
 from libc.string cimport memset
 
-from ._kernels cimport Loan, Rows, borrow, kf_sums
+from ._kernels cimport Loan, Rows, borrow
 from ._parallel cimport run_units, threads_for
-from ._sums cimport add_fixed, bind_sums, check_moves, normalize_clusters, sums_job, whole_vectors
+from ._sums cimport add_fixed, add_pair, bind_sums, check_moves, normalize_clusters, sums_job, whole_vectors
 from ._types cimport label_t
 
 cdef enum:
     CLUSTERS_OF_UNIT = 16
+    MOVES_OF_PART = 512         # that a thread should have
     MOST_MOVED = 1 << 30        # rows of one call, so that places fit 32 bits
 
 
 cdef struct move_job:
     sums_job sums
     const int64_t* moved
+    const label_t* before
+    const label_t* after
+    Py_ssize_t n_moved
     Py_ssize_t clusters_of_unit
+    Py_ssize_t n_parts          # of the moves, if they are whole numbers: each has sums and counts of its own
+    int64_t* counts             # n_parts x k
+
+
+cdef inline Py_ssize_t part_border(const move_job* j, Py_ssize_t part) noexcept nogil:
+    return j.n_moved * part // j.n_parts
+
+
+cdef Py_ssize_t fixed_unit(void* job, Py_ssize_t part, int thread) noexcept nogil:
+    """Some of the moves, as whole numbers."""
+    cdef move_job* j = <move_job*>job
+    cdef Py_ssize_t n_sums = j.sums.k * j.sums.stride, first = part_border(j, part)
+    cdef int64_t* fixed = <int64_t*>j.sums.buffers + part * n_sums
+    cdef int64_t* counts = j.counts + part * j.sums.k
+    memset(fixed, 0, n_sums * sizeof(int64_t))
+    memset(counts, 0, j.sums.k * sizeof(int64_t))
+    j.sums.table.move_fixed(
+        j.sums.rows, j.moved + first, j.before + first, j.after + first, part_border(j, part + 1) - first,
+        j.sums.stride, fixed, counts,
+    )
+    return 0
+
+
+cdef Py_ssize_t join_unit(void* job, Py_ssize_t unit, int thread) noexcept nogil:
+    """Add what the parts moved, for some clusters."""
+    cdef move_job* j = <move_job*>job
+    cdef Py_ssize_t first = unit * CLUSTERS_OF_UNIT, stop = min(first + CLUSTERS_OF_UNIT, j.sums.k), part, center
+    for part in range(j.n_parts):
+        for center in range(first, stop):
+            add_fixed(&j.sums, center, <int64_t*>j.sums.buffers + (part * j.sums.k + center) * j.sums.stride)
+            add_pair(j.sums.total.mass + center, j.sums.total.mass_lo + center, <double>j.counts[part * j.sums.k + center], 0.0)
+    normalize_clusters(&j.sums, first, stop)
+    return 0
 
 
 cdef Py_ssize_t move_unit(void* job, Py_ssize_t unit, int thread) noexcept nogil:
     cdef move_job* j = <move_job*>job
     cdef Py_ssize_t first = unit * j.clusters_of_unit, stop = min(first + j.clusters_of_unit, j.sums.k)
-    cdef Py_ssize_t center
-    cdef kf_sums sums = j.sums.total
-    if j.sums.is_fixed:
-        sums.fixed, sums.lo, sums.stride = <int64_t*>j.sums.buffers, NULL, j.sums.stride
-    j.sums.table.sum_clusters(j.sums.rows, 0, j.moved, j.sums.order, j.sums.starts, first, stop, &sums)
-    if j.sums.is_fixed:
-        for center in range(first, stop):
-            add_fixed(&j.sums, center, sums.fixed + center * sums.stride)
+    j.sums.table.sum_clusters(j.sums.rows, 0, j.moved, j.sums.order, j.sums.starts, first, stop, &j.sums.total)
     normalize_clusters(&j.sums, first, stop)
     return 0
 
 
-cdef void sort_moves(move_job* job, const label_t* before, const label_t* after, Py_ssize_t n_moved) noexcept nogil:
+cdef void move_fixed(move_job* job, Rows rows, int n_threads):
+    """Rows whose sums are whole numbers: in no order, for none can be seen."""
+    cdef Py_ssize_t k = job.sums.k
+    cdef Loan memory
+    job.sums.stride = whole_vectors(rows.c.d)
+    job.n_parts = max(<Py_ssize_t>(job.n_moved / rows._fixed_rows) + 1, min(<Py_ssize_t>n_threads, job.n_moved // MOVES_OF_PART + 1))
+    memory = borrow(rows, job.n_parts * k * (job.sums.stride + 1) * sizeof(int64_t))
+    job.sums.buffers = <double*>memory.memory
+    job.counts = <int64_t*>memory.memory + job.n_parts * k * job.sums.stride
+    with nogil:
+        run_units(fixed_unit, job, job.n_parts, n_threads)
+        run_units(
+            join_unit, job, (k + CLUSTERS_OF_UNIT - 1) // CLUSTERS_OF_UNIT,
+            threads_for(4.0 * k * rows.c.d * job.n_parts, n_threads),
+        )
+
+
+cdef void sort_moves(move_job* job) noexcept nogil:
     """Stable counting sort of places by cluster: 2 m for a row that leaves, 2 m + 1 for the same row that joins."""
     cdef Py_ssize_t m, label
     cdef Py_ssize_t* starts = job.sums.starts
     cdef int32_t* order = job.sums.order
+    cdef const label_t* before = job.before
+    cdef const label_t* after = job.after
     memset(starts, 0, (job.sums.k + 1) * sizeof(Py_ssize_t))
-    for m in range(n_moved):
+    for m in range(job.n_moved):
         starts[before[m] + 1] += 1
         starts[after[m] + 1] += 1
     for label in range(job.sums.k):
         starts[label + 1] += starts[label]
-    for m in range(n_moved):
+    for m in range(job.n_moved):
         order[starts[before[m]]] = <int32_t>(2 * m)
         starts[before[m]] += 1
         order[starts[after[m]]] = <int32_t>(2 * m + 1)
@@ -62,25 +111,22 @@ def move(
     """As in backends/protocol.py."""
     cdef move_job job
     cdef Loan places
-    cdef Py_ssize_t n_moved = moved.shape[0]
-    cdef size_t n_sums
     bind_sums(&job.sums, rows, sums, mass)
-    if n_moved > MOST_MOVED:
-        raise ValueError(f"{n_moved} rows moved in one call; it takes at most {MOST_MOVED}.")
+    job.n_moved = moved.shape[0]
+    if job.n_moved > MOST_MOVED:
+        raise ValueError(f"{job.n_moved} rows moved in one call; it takes at most {MOST_MOVED}.")
     check_moves(rows, job.sums.k, moved, before, after)
-    if n_moved == 0:
+    if job.n_moved == 0:
         return
-    job.sums.stride = whole_vectors(rows.c.d)
-    job.sums.is_fixed = rows.c.fixed_scale > 0 and 2.0 * n_moved <= rows._fixed_rows
-    n_sums = job.sums.k * job.sums.stride * sizeof(int64_t) if job.sums.is_fixed else 0
-    places = borrow(rows, n_sums + (job.sums.k + 1) * sizeof(Py_ssize_t) + 2 * n_moved * sizeof(int32_t))
-    job.sums.buffers = <double*>places.memory
-    memset(places.memory, 0, n_sums)
-    job.sums.starts = <Py_ssize_t*>(places.memory + n_sums)
-    job.sums.order = <int32_t*>(places.memory + n_sums + (job.sums.k + 1) * sizeof(Py_ssize_t))
-    job.moved = &moved[0]
+    job.moved, job.before, job.after = &moved[0], &before[0], &after[0]
+    n_threads = threads_for(4.0 * job.n_moved * rows.c.d, n_threads)
+    if rows.c.fixed_scale > 0:
+        move_fixed(&job, rows, n_threads)
+        return
+    places = borrow(rows, (job.sums.k + 1) * sizeof(Py_ssize_t) + 2 * job.n_moved * sizeof(int32_t))
+    job.sums.starts = <Py_ssize_t*>places.memory
+    job.sums.order = <int32_t*>(places.memory + (job.sums.k + 1) * sizeof(Py_ssize_t))
     job.clusters_of_unit = min(<Py_ssize_t>CLUSTERS_OF_UNIT, 1 + job.sums.k // 64)
-    n_threads = threads_for(4.0 * n_moved * rows.c.d, n_threads)
     with nogil:
-        sort_moves(&job, &before[0], &after[0], n_moved)
+        sort_moves(&job)
         run_units(move_unit, &job, (job.sums.k + job.clusters_of_unit - 1) // job.clusters_of_unit, n_threads)

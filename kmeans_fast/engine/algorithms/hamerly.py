@@ -18,6 +18,9 @@ Bounds = npt.NDArray[np.float32]
 LEAST_WORK = 8192
 """Multiply-adds of a row in a step of plain Lloyd: with fewer, moving its bounds costs more than they spare."""
 
+FEW_MOVED = 1 / 40
+"""Share of the rows that moved last: with more of them, centers go so far that bounds hold for few rows."""
+
 PAYS = 0.75
 """Share of the rows: with more of them left, bounds are given up for a while."""
 
@@ -39,7 +42,7 @@ class Hamerly(Lloyd):
         self._steps_to_wait = 0
 
     def step(self, centers: Array, sq_shifts: Floats | None) -> Partials:
-        if sq_shifts is None or not self.totals.are_near or self._steps_to_wait > 0:
+        if sq_shifts is None or self.totals.share_moved > FEW_MOVED or self._steps_to_wait > 0:
             self._steps_to_wait = max(0, self._steps_to_wait - 1)
             self._upper = self._lower = None
             return super().step(centers, sq_shifts)

@@ -118,6 +118,32 @@ static void FN(sum_by_label)(const kf_rows *rows, ptrdiff_t first, ptrdiff_t n_r
                                  lo + labels[i] * stride);
 }
 
+/* Whole numbers of the rows moved[m] go from the sums of cluster before[m] to those of after[m], n_moved of them. */
+static void FN(move_fixed)(const kf_rows *rows, const int64_t *moved, const int32_t *before, const int32_t *after,
+                           ptrdiff_t n_moved, ptrdiff_t stride, int64_t *fixed, int64_t *counts)
+{
+    ptrdiff_t d = rows->d, whole = d - d % N_LANES_f64;
+    double scale = rows->fixed_scale;
+    for (ptrdiff_t m = 0; m < n_moved; m++) {
+        const REAL *x = (const REAL *)rows->x + (ptrdiff_t)moved[m] * d;
+        int64_t *from = fixed + before[m] * stride, *to = fixed + after[m] * stride;
+        counts[before[m]]--;
+        counts[after[m]]++;
+        for (ptrdiff_t t = 0; t < whole; t += N_LANES_f64) {
+            ivec_f64 value = FN(fixed)(FN(load_doubles)(x + t), scale), a, b;
+            memcpy(&a, from + t, sizeof a);
+            store_int_f64(from + t, a - value);
+            memcpy(&b, to + t, sizeof b);
+            store_int_f64(to + t, b + value);
+        }
+        for (ptrdiff_t t = whole; t < d; t++) {
+            int64_t value = (int64_t)((double)x[t] * scale);
+            from[t] -= value;
+            to[t] += value;
+        }
+    }
+}
+
 /* The same sums and mass, one cluster after the other: for each cluster j of [first, stop), the places
    order[starts[j]] to order[starts[j + 1]]. A place is a row beyond first_row; or, where moved is given, place 2 m
    is the row moved[m] that leaves the cluster and 2 m + 1 the same row that joins it. */

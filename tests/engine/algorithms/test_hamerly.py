@@ -9,7 +9,6 @@ import pytest
 from tables import Row, every_isa
 
 from kmeans_fast.backends import get_backend
-from kmeans_fast.engine import moving_sums
 from kmeans_fast.engine.algorithms import choose, hamerly
 from kmeans_fast.engine.algorithms.hamerly import Hamerly, shifts_up, survivors
 from kmeans_fast.engine.loop import iterate, squared_shifts
@@ -33,7 +32,7 @@ def test_every_iteration_is_lloyds_and_the_bounds_hold(
 ) -> None:
     if always:
         monkeypatch.setattr(hamerly, "PAYS", 2.0)
-        monkeypatch.setattr(moving_sums, "FEW", 1.0)
+        monkeypatch.setattr(hamerly, "FEW_MOVED", 1.0)
     X = np.random.default_rng(3).standard_normal((2000, 19)).astype(dtype)
     mine, plain = (shard_of(X, 23, name, row.open()) for name in ("hamerly", "lloyd"))
     n_bounded = 0
@@ -73,7 +72,7 @@ def test_few_rows_are_looked_at_where_clusters_lie_apart(monkeypatch: pytest.Mon
 
 def test_bounds_that_spare_nothing_are_given_up_for_longer_and_longer(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(hamerly, "PAYS", -1.0)
-    monkeypatch.setattr(moving_sums, "FEW", 1.0)
+    monkeypatch.setattr(hamerly, "FEW_MOVED", 1.0)
     X = np.random.default_rng(0).standard_normal((3000, 8))
     shard, has_bounds = shard_of(X, 12, "hamerly", get_backend("compiled")), []
     for _ in iterate(shard, X[:12].copy(), 16):
