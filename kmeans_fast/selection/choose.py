@@ -100,7 +100,7 @@ def choose_k(
     rng = check_rng(random_state)
     gap_rows = sample_of_gap(n, references, rng) if "gap" in names else None
     setting = Setting(silhouette_rows(n, sample_size, random_state) if "silhouette" in names else None)
-    backend, threads = backend_and_threads(X, models.n_threads, models.parameters.get("backend", "auto"))
+    backend, threads = backend_and_threads(models.n_threads, models.parameters.get("backend", "auto"))
     rows = backend.prepare(X, n_threads=threads)
     fitted: dict[int, Any] = {}
     values = {name: np.full(len(sizes), np.nan) for name in names}

@@ -7,8 +7,9 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
-from .._threads import resolve_n_threads, worthwhile
+from .._threads import resolve_n_threads
 from .._validation import check_X
 from ..backends import get_backend
 from ..backends.protocol import Array, Backend, Floats, Indices, Labels, Rows, group_borders, quotients
@@ -36,6 +37,12 @@ class Partition:
     def sizes(self) -> Indices:
         """Rows of each cluster (k,)."""
         return np.bincount(self.labels, minlength=self.k)
+
+    @cached_property
+    def is_alone(self) -> npt.NDArray[np.bool_]:
+        """Whether each row (n,) is the only one of its cluster."""
+        alone = self.sizes == 1
+        return alone[self.labels] if alone.any() else np.zeros(len(self.labels), dtype=bool)
 
     @cached_property
     def means(self) -> Floats:
@@ -72,13 +79,13 @@ def partition(X: Any, labels: Any, *, n_threads: int | None = None, backend: str
     """The partition that a criterion is called with: labels are those of the rows, or a fitted estimator."""
     X = check_X(X)
     found = labels_of(labels, X)
-    chosen, threads = backend_and_threads(X, n_threads, backend)
+    chosen, threads = backend_and_threads(n_threads, backend)
     return Partition.of(chosen, chosen.prepare(X, n_threads=threads), found, threads)
 
 
-def backend_and_threads(X: Array, n_threads: int | None, backend: str | Backend) -> tuple[Backend, int]:
+def backend_and_threads(n_threads: int | None, backend: str | Backend) -> tuple[Backend, int]:
     chosen = get_backend(backend) if isinstance(backend, str) else backend
-    return chosen, worthwhile(resolve_n_threads(n_threads, chosen), X.size)
+    return chosen, resolve_n_threads(n_threads, chosen)
 
 
 def labels_of(labels: Any, X: Array) -> Any:

@@ -10,11 +10,14 @@ from numbers import Integral
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from .._validation import check_rng
-from ..backends.protocol import Backend, Floats, Indices, take_rows
+from ..backends.protocol import Backend, Floats, Indices, Labels, take_rows
 from ..engine.slices import WORK, row_slices
 from .partition import Partition, check_cluster_count, partition
+
+Flags = npt.NDArray[np.bool_]
 
 ROWS_OF_CALL = 64
 """Rows that a call has at least; the points that they are measured to come in pieces that keep it short."""
@@ -192,7 +195,7 @@ def exact_silhouettes(part: Partition) -> Floats:
             some = np.clip(starts - first, 0, last - first)
             part.backend.sum_distances(rows, start, stop, points, some, sums, n_threads=part.n_threads)
         chosen = order[start:stop]
-        silhouettes[chosen] = silhouettes_of(sums, part.labels[chosen], part.sizes)
+        silhouettes[chosen] = silhouettes_of(sums, part.labels[chosen], part.sizes, part.is_alone[chosen])
     return silhouettes
 
 
@@ -202,19 +205,21 @@ def point_slices(n: int, d: int, is_sparse: bool) -> list[tuple[int, int]]:
     return list(row_slices(0, n, 1, work=max(1, most), alignment=1))
 
 
-def silhouettes_of(sums: Floats, labels: Indices, sizes: Indices) -> Floats:
+def silhouettes_of(sums: Floats, labels: Labels, sizes: Indices, is_alone: Flags) -> Floats:
     """Silhouettes (m,) of rows from the sums (m, k) of their distances to each cluster."""
     every = np.arange(len(sums))
     own = sums[every, labels] / np.maximum(sizes[labels] - 1, 1)
     others = sums / sizes
     others[every, labels] = np.inf
-    return ratios(own, others.min(axis=1), sizes[labels] == 1)
+    return ratios(own, others.min(axis=1), is_alone)
 
 
-def ratios(own: Floats, other: Floats, is_alone: Any) -> Floats:
+def ratios(own: Floats, other: Floats, is_alone: Flags) -> Floats:
     """(other - own) / max(own, other); 0 where both are 0, and for rows that are alone in their cluster."""
     larger = np.maximum(own, other)
-    found: Floats = np.divide(other - own, larger, out=np.zeros(len(own)), where=(larger > 0) & ~is_alone)
+    larger[larger == 0] = 1.0
+    found: Floats = (other - own) / larger
+    found[is_alone] = 0.0
     return found
 
 
@@ -226,9 +231,9 @@ def simplified_silhouettes(part: Partition) -> Floats:
     for start, stop in row_slices(0, rows.n, k, work=OUT_VALUES):
         dists = np.empty((stop - start, k), dtype=centers.dtype)
         part.backend.distances(rows, start, stop, centers, dists, n_threads=part.n_threads)
-        labels, every = part.labels[start:stop], np.arange(stop - start)
-        own = dists[every, labels].astype(np.float64)
-        dists[every, labels] = np.inf
+        labels = part.labels[start:stop]
+        dists.reshape(-1)[np.arange(0, dists.size, k) + labels] = np.inf
         other = dists.min(axis=1).astype(np.float64)
-        silhouettes[start:stop] = ratios(own, other, part.sizes[labels] == 1)
+        own = np.sqrt(part.sq_dists[start:stop]) * rows.data_unit
+        silhouettes[start:stop] = ratios(own, other, part.is_alone[start:stop])
     return silhouettes
