@@ -87,7 +87,7 @@ class ClustersDisplay:
     ) -> Self:
         X = check_X(X)
         if not isinstance(X, np.ndarray):
-            raise ValueError("clusters of a sparse X can't be drawn; use fewer dimensions, such as those of TruncatedSVD.")
+            raise ValueError("a sparse X can't be drawn; use fewer dimensions, such as those of TruncatedSVD.")
         found = labels_of(labels, X)
         if centers is None or len(np.unique(found)) != len(centers):
             centers = np.stack([X[found == name].mean(axis=0) for name in np.unique(found)])
@@ -103,18 +103,25 @@ class ClustersDisplay:
         names = np.unique(self.labels)
         size = float(np.clip(20_000 / max(1, len(self.points)), 6, 28))
         alpha = 0.85 if len(self.points) <= 2_000 else 0.5
-        look = {"s": size, "alpha": alpha, "linewidths": 0}
+        look: dict[str, Any] = {"s": size, "alpha": alpha, "linewidths": 0}
         self.points_ = [
             ax.scatter(*self.points[self.labels == name].T, color=colour(i), marker=marker(i), label=str(name), **look)
             for i, name in enumerate(names)
         ]
         self.centers_ = ax.scatter(
-            *self.centers.T, marker="X", s=70 if len(self.centers) <= MOST_IN_LEGEND else 26, color=foreground(),
-            edgecolors=background(ax), linewidths=1.2, zorder=4, label="centers",
-        )  # fmt: skip
+            self.centers[:, 0],
+            self.centers[:, 1],
+            marker="X",
+            s=70 if len(self.centers) <= MOST_IN_LEGEND else 26,
+            color=foreground(),
+            edgecolors=background(ax),
+            linewidths=1.2,
+            zorder=4,
+            label="centers",
+        )
         ax.set_xlabel(self.axis_names[0])
         ax.set_ylabel(self.axis_names[1])
-        self.numbers_ = []
+        self.numbers_: list[Any] = []
         if len(names) <= MOST_IN_LEGEND:
             legend = legend_outside(ax, title="cluster", markerscale=max(1.0, (28 / size) ** 0.5))
             for handle in legend.legend_handles:

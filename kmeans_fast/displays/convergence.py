@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from .style import axes_of, colour, foreground, marker
+from .style import axes_of, colour, foreground, line_style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -79,14 +79,15 @@ class ConvergenceDisplay:
             raise ValueError(f"quantity={quantity!r} is unknown; use one of {', '.join(map(repr, QUANTITIES))}.")
         lacking = [name for name, history in self.histories.items() if quantity not in history]
         if lacking:
-            raise ValueError(f"the history of {lacking[0]} has no {quantity!r}, only {sorted(self.histories[lacking[0]])}.")
+            known = ", ".join(map(repr, self.histories[lacking[0]]))
+            raise ValueError(f"the history of {lacking[0]} has no {quantity!r}, only {known}; draw one of these.")
         ax = axes_of(ax)
         ends = [float(history["inertia"][-1]) for history in self.histories.values()]
         best, is_crowd = int(np.argmin(ends)), len(ends) > MOST_NAMED
         self.lines_ = []
         for i, (name, history) in enumerate(self.histories.items()):
             values = np.asarray(history[quantity], dtype=np.float64)
-            look: dict[str, Any] = {"color": colour(i), "label": name, "linewidth": 1.5}
+            look: dict[str, Any] = {"color": colour(i), "label": name, "linewidth": 1.5, "linestyle": line_style(i)}
             if is_crowd:
                 look = {"color": foreground(), "alpha": 0.35, "linewidth": 0.9}
                 if i == best:
@@ -94,8 +95,9 @@ class ConvergenceDisplay:
             if quantity != "inertia":
                 values = np.where(values > 0, values, np.nan)
             (line,) = ax.plot(np.arange(1, len(values) + 1), values, **look)
-            ax.plot(len(values), values[-1], marker=marker(0) if is_crowd else "o", markersize=4, color=line.get_color(),
-                    alpha=look.get("alpha"), zorder=look.get("zorder"))  # fmt: skip
+            line.set_marker("o")
+            line.set_markersize(4)
+            line.set_markevery([len(values) - 1])
             self.lines_.append(line)
         if is_crowd:
             others = next(line for i, line in enumerate(self.lines_) if i != best)
@@ -120,6 +122,7 @@ def history_of(estimator: Any) -> Mapping[str, Any]:
     history = getattr(estimator, "history_", None)
     if not isinstance(history, Mapping):
         raise ValueError(
-            f"{type(estimator).__name__} has no history_: it is not fitted, or keeps none. Pass a fitted KMeans of kmeans_fast."
+            f"{type(estimator).__name__} has no history_: it is not fitted, or keeps none. "
+            "Pass a fitted KMeans of kmeans_fast."
         )
     return history

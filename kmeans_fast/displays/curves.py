@@ -92,7 +92,9 @@ class ScoreDisplay:
             markeredgecolor=colour(1),
             markeredgewidth=2,
             linestyle="none",
-            label=f"best k = {self.scores.best_k}",
+            label=f"best k = {self.scores.best_k}"
+            if self.scores.is_rule_kept
+            else f"k = {self.scores.best_k}, the largest: no k keeps the rule",
             zorder=4,
         )
         ax.set_xlabel("number of clusters k")

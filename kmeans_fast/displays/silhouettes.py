@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 MOST_STEPS = 500
 """Corners of the outline of a cluster: more can't be seen."""
 
-LEAST_ROOM = 0.032
+LEAST_ROOM = 0.045
 """Of the height of the axes, for the name of a cluster."""
 
 
@@ -58,7 +58,8 @@ class SilhouetteDisplay:
         self.labels = np.asarray(labels)
         if self.silhouettes.ndim != 1 or self.silhouettes.shape != self.labels.shape:
             raise ValueError(
-                f"silhouettes have shape {self.silhouettes.shape} and labels {self.labels.shape}; expected one each a row."
+                f"silhouettes have shape {self.silhouettes.shape} and labels {self.labels.shape}; "
+                "pass one of each for every row."
             )
 
     @classmethod

@@ -24,6 +24,10 @@ def marker(i: int) -> str:
     return MARKERS[i // len(COLOURS) % len(MARKERS)]
 
 
+def line_style(i: int) -> str:
+    return ("-", "--", ":")[i // len(COLOURS) % 3]
+
+
 def axes_of(ax: Axes | None) -> Axes:
     """The given axes, or those of a new figure of pyplot's."""
     require_matplotlib()

@@ -61,8 +61,8 @@ def choose_k(
         Source of the random numbers. With an int, the clustering for each k is that of
         ``KMeans(k, random_state=random_state)``. None takes the one of the estimator.
     n_threads : int or None, default=None
-        Threads: None for the CPUs that this process may use (or what the estimator says), -1 for all. The result has the
-        same bits for all.
+        Threads: None for the CPUs that this process may use (or what the estimator says), -1 for all. The result has
+        the same bits for all.
 
     Returns
     -------
@@ -80,10 +80,10 @@ def choose_k(
     3
     >>> print(found)
     k  silhouette
-    2    0.65887 
+    2    0.65887
     3    0.83935*
-    4    0.70829 
-    5    0.59949 
+    4    0.70829
+    5    0.59949
     silhouette: best k = 3, the largest
     """
     names, sizes = check_criteria(criterion), check_ks(ks)
@@ -126,9 +126,10 @@ def choose_k(
 
         values["gap"], errors = gaps(log_inertias, sizes, few, references, cluster, rng)
     notes = {"silhouette": notes_of_silhouette(setting, n), "gap": notes_of_gap(references, gap_rows, n)}
-    scores = {
-        name: scored(name, sizes, values[name], errors if name == "gap" else None, notes.get(name, ())) for name in names
-    }
+    scores = {}
+    for name in names:
+        of_name = errors if name == "gap" else None
+        scores[name] = scored(name, sizes, values[name], of_name, notes.get(name, ()))
     return KSelection(names[0], scores, fitted)
 
 
@@ -225,7 +226,8 @@ def scored(name: str, ks: list[int], values: Floats, errors: Floats | None, note
     place = CRITERIA[name].best(values, errors, ks)
     if place is None and name != "gap":
         raise ValueError(f"{name} is not defined for any k of {ks} on these rows; they are too few or too much alike.")
+    is_kept = place is not None
     if place is None:
         place = len(ks) - 1
         notes = (*notes, f"gap: no k keeps the rule, so the largest one is given; look at more than k = {ks[-1]}")
-    return Scores(name, np.array(ks), values, ks[place], errors, notes)
+    return Scores(name, np.array(ks), values, ks[place], errors, is_kept, notes)

@@ -13,7 +13,6 @@ from ..backends.protocol import Floats
 from .criteria import CRITERIA
 
 if TYPE_CHECKING:
-    import pandas as pd
     from matplotlib.axes import Axes
 
 
@@ -27,6 +26,8 @@ class Scores:
     """For each k; nan where the criterion is not defined."""
     best_k: int
     standard_errors: Floats | None = None
+    is_rule_kept: bool = True
+    """False where no k is what the rule asks for, and the largest one is given."""
     notes: tuple[str, ...] = ()
     """What a reader has to know: samples, reference sets, a rule that found nothing."""
 
@@ -93,10 +94,10 @@ class KSelection:
         """The estimator that was fitted with ``best_k`` clusters."""
         return self.models[self.best_k]
 
-    def to_frame(self) -> pd.DataFrame:
+    def to_frame(self) -> Any:
         """A pandas DataFrame: a row for each k, a column for each criterion, and one of standard errors for the gap."""
         try:
-            import pandas as pd
+            import pandas as pd  # type: ignore[import-untyped]
         except ImportError as error:
             raise ImportError(
                 'to_frame needs pandas, which is not installed; install it with: pip install pandas'
@@ -127,6 +128,7 @@ class KSelection:
         lines = [[str(k), *(self._cell(name, i) for name in names)] for i, k in enumerate(self.ks)]
         widths = [max(map(len, column)) for column in zip(heads, *lines, strict=True)]
         table = ["  ".join(cell.rjust(w) for cell, w in zip(line, widths, strict=True)) for line in [heads, *lines]]
+        table = [line.rstrip() for line in table]
         ends = [f"{name}: best k = {s.best_k}, {s.rule}" for name, s in self.scores.items()]
         notes = list(dict.fromkeys(f"note: {note}" for scores in self.scores.values() for note in scores.notes))
         return "\n".join([*table, *ends, *notes])

@@ -170,7 +170,7 @@ def simplified_silhouette_score(
 
 
 def check_sample_size(sample_size: Any) -> None:
-    is_count = isinstance(sample_size, Integral) and not isinstance(sample_size, bool) and sample_size >= 1
+    is_count = isinstance(sample_size, Integral) and not isinstance(sample_size, bool) and int(sample_size) >= 1
     if sample_size is not None and not is_count:
         raise ValueError(f"sample_size={sample_size!r} is no number of rows; use a positive integer, or None for all.")
 
