@@ -186,7 +186,8 @@ class GapDisplay(ScoreDisplay):
     >>> import matplotlib; matplotlib.use('Agg')
     >>> import numpy as np
     >>> from kmeans_fast.displays import GapDisplay
-    >>> X = np.repeat([[0.0], [10.0], [20.0]], 20, axis=0) + np.random.default_rng(0).normal(size=(60, 1))
+    >>> corners = np.repeat([[0.0, 0.0], [9.0, 0.0], [0.0, 9.0]], 20, axis=0)
+    >>> X = corners + np.random.default_rng(0).normal(size=(60, 2))
     >>> GapDisplay.from_data(X, range(1, 6), random_state=0).scores.best_k
     3
     """

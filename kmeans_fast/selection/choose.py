@@ -80,10 +80,10 @@ def choose_k(
     3
     >>> print(found)
     k  silhouette
-    2    0.65887
-    3    0.83935*
-    4    0.70829
-    5    0.59949
+    2    0.69496
+    3    0.89786*
+    4     0.8098
+    5    0.82858
     silhouette: best k = 3, the largest
     """
     names, sizes = check_criteria(criterion), check_ks(ks)

@@ -97,7 +97,7 @@ class KSelection:
     def to_frame(self) -> Any:
         """A pandas DataFrame: a row for each k, a column for each criterion, and one of standard errors for the gap."""
         try:
-            import pandas as pd  # type: ignore[import-untyped]
+            import pandas as pd
         except ImportError as error:
             raise ImportError(
                 'to_frame needs pandas, which is not installed; install it with: pip install pandas'
