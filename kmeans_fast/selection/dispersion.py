@@ -110,7 +110,8 @@ def bic_score(X: Any, labels: Any, *, n_threads: int | None = None, backend: str
 
     The clusters are spherical Gaussians of one variance, estimated as ``inertia / (d (n - k))``, and of weights
     n_j / n. The score is the logarithm of the likelihood of rows and labels, less ``log(n) / 2`` for each of the
-    ``k (d + 1)`` parameters (k - 1 weights, k d coordinates, one variance). (In the paper the variance lacks its factor 1 / d.)
+    ``k (d + 1)`` parameters (k - 1 weights, k d coordinates, one variance). In the paper the variance lacks
+    its factor 1 / d.
 
     Parameters
     ----------

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
@@ -24,7 +26,7 @@ def test_there_is_a_band_a_cluster_and_the_mean(k: int) -> None:
     assert len(display.bands_) == k
     assert display.mean_line_.get_xdata()[0] == pytest.approx(silhouette_score(DIGITS, model))
     ends = [band.get_paths()[0].get_extents() for band in display.bands_]
-    assert all(a.y1 < b.y0 for a, b in zip(ends, ends[1:], strict=False)), "bands overlap"
+    assert all(a.y1 < b.y0 for a, b in pairwise(ends)), "bands overlap"
 
 
 @pytest.mark.parametrize("k", [3, 10, 60])
@@ -35,7 +37,7 @@ def test_names_of_clusters_do_not_touch(k: int) -> None:
     figure.draw_without_rendering()
     boxes = sorted((label.get_window_extent() for label in display.ax_.get_yticklabels()), key=lambda box: box.y0)
     assert len(boxes) >= min(k, 10)
-    assert all(a.y1 <= b.y0 for a, b in zip(boxes, boxes[1:], strict=False))
+    assert all(a.y1 <= b.y0 for a, b in pairwise(boxes))
 
 
 def test_a_sample_is_drawn_of_many_rows() -> None:

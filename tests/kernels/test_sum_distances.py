@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -24,7 +25,9 @@ def data(n: int, d: int, dtype: Any, offset: float = 0.0) -> tuple[np.ndarray, n
     return X, points
 
 
-def sums_of(backend: Any, X: Any, points: np.ndarray, *, start: int = 0, stop: int | None = None, **options: Any) -> Any:
+def sums_of(
+    backend: Any, X: Any, points: np.ndarray, *, start: int = 0, stop: int | None = None, **options: Any
+) -> Any:
     rows = backend.prepare(X)
     stop = X.shape[0] if stop is None else stop
     sums = np.full((stop - start, len(SIZES)), 0.5)
@@ -42,7 +45,7 @@ def test_sums_are_as_precise_as_promised(d: int, offset: float, dtype: str, row:
     sums, unit = sums_of(row.open(), X, points)
     dists = np.sqrt(sq_dists_long(X, points))
     assert unit == 1.0
-    for j, (first, last) in enumerate(zip(STARTS[:-1], STARTS[1:], strict=True)):
+    for j, (first, last) in enumerate(pairwise(STARTS)):
         true = dists[:, first:last].sum(axis=1)
         # 0.5 was there before the sums, and was taken away after.
         assert (np.abs(sums[:, j] - true) <= (d + len(points) + 10) * 2.0**-53 * (true + 0.5)).all(), j

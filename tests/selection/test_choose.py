@@ -15,7 +15,7 @@ from kmeans_fast import BisectingKMeans, KMeans, MiniBatchKMeans
 from kmeans_fast.selection import CRITERIA, choose_k, silhouette_score
 from kmeans_fast.selection import choose as module
 
-CENTERS = np.array([[0, 0, 0], [16, 0, 0], [3, 20, 0], [0, 5, 22], [20, 18, 16]])
+CENTERS = np.array([[0, 0, 0], [16, 0, 0], [1, 17, 0], [0, 1, 18], [17, 17, 16]])
 BLOBS = make_blobs(500, 3, centers=CENTERS, random_state=0)[0]
 
 

@@ -7,18 +7,19 @@
 #if !REAL_IS_FLOAT
 enum {
     SUM_TILE = POINTS_OF_TILE_f64,
+    SUM_POINTS = MIN_OF(POINT_CENTERS, 6), /* at once: each needs a pointer, and x86-64 has 16 registers for these */
+    SUM_FEW = SUM_POINTS / 3,              /* at once where the rest of a cluster is less */
     SUM_TILES = (KF_SUM_ROWS + SUM_TILE - 1) / SUM_TILE,
-    SUM_BLOCK_VALUES = 2048,              /* of a block of points: 16 KB, half of the smallest L1 */
-    SUM_LEAST_POINTS = 4 * POINT_CENTERS, /* of a block of many features */
-    SUM_FEW = POINT_CENTERS / 3           /* at once where the rest of a cluster is less than POINT_CENTERS */
+    SUM_BLOCK_VALUES = 2048,           /* of a block of points: 16 KB, half of the smallest L1 */
+    SUM_LEAST_POINTS = 8 * SUM_POINTS /* of a block of many features */
 };
 
 /* totals[i] += ||row i of the tile - point q|| for Q points, q in order. */
 ALWAYS_INLINE void add_distances(const int Q, const double *RESTRICT tile, const double *RESTRICT points, ptrdiff_t d,
                                  double *RESTRICT totals)
 {
-    vec_f64 sum[POINT_VECTORS][POINT_CENTERS];
-    double dists[POINT_CENTERS * SUM_TILE];
+    vec_f64 sum[POINT_VECTORS][SUM_POINTS];
+    double dists[SUM_POINTS * SUM_TILE];
     UNROLL
     for (int q = 0; q < Q; q++) {
         UNROLL
@@ -61,8 +62,8 @@ ALWAYS_INLINE void add_distances(const int Q, const double *RESTRICT tile, const
 static void add_run(const double *tile, const double *points, ptrdiff_t n_points, ptrdiff_t d, double *totals)
 {
     ptrdiff_t p = 0;
-    for (; p + POINT_CENTERS <= n_points; p += POINT_CENTERS)
-        add_distances(POINT_CENTERS, tile, points + p * d, d, totals);
+    for (; p + SUM_POINTS <= n_points; p += SUM_POINTS)
+        add_distances(SUM_POINTS, tile, points + p * d, d, totals);
     for (; p + SUM_FEW <= n_points; p += SUM_FEW)
         add_distances(SUM_FEW, tile, points + p * d, d, totals);
     for (; p < n_points; p++)
