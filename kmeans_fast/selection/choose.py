@@ -18,8 +18,8 @@ from .partition import Partition, backend_and_threads, labels_of
 from .scores import KSelection, Scores
 from .silhouette import check_sample_size, sample
 
-MOST_EXACT_ROWS = 10_000
-"""Rows up to which sample_size='auto' takes all: their distances take a tenth of a second a k."""
+MOST_EXACT_ROWS = 5_000
+"""Rows up to which sample_size='auto' takes all: of more, the silhouettes would take longer than the fits."""
 
 
 def choose_k(
@@ -50,7 +50,7 @@ def choose_k(
         A ``KMeans``, ``MiniBatchKMeans``, ``BisectingKMeans`` or other clusterer with ``n_clusters`` whose parameters
         are used for each k; None is ``KMeans()``. It stays as it is.
     sample_size : int, 'auto' or None, default='auto'
-        Rows of which 'silhouette' is taken, the same ones for each k: None for all, 'auto' for at most 10000.
+        Rows of which 'silhouette' is taken, the same ones for each k: None for all, 'auto' for at most 5000.
     n_references : int, default=10
         Sets of uniform data that 'gap' compares with.
     max_reference_rows : int, default=10000
