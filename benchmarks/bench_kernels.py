@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from kmeans_fast.backends import get_backend
-from kmeans_fast.backends.protocol import KERNELS, Backend, Rows, group_borders
+from kmeans_fast.backends.protocol import KERNELS, Backend, Rows, group_borders, take_rows
 
 from . import check, datasets, peers
 from .datasets import Array
@@ -176,6 +176,17 @@ def distances(backend: Backend, rows: Rows, problem: Problem, n_threads: int) ->
     return lambda: backend.distances(rows, 0, n, problem.centers, out, n_threads=n_threads)
 
 
+def sum_distances(backend: Backend, rows: Rows, problem: Problem, n_threads: int) -> Call:
+    """To four rows a cluster, sorted by cluster."""
+    n, _, k = problem.shape
+    chosen = np.arange(min(n, 4 * k))
+    chosen = chosen[np.argsort(problem.labels[chosen], kind="stable")]
+    points = take_rows(problem.X, chosen)
+    starts = np.searchsorted(problem.labels[chosen], np.arange(k + 1)).astype(np.int64)
+    starts[-1], sums = len(chosen), np.zeros((n, k))
+    return lambda: backend.sum_distances(rows, 0, n, points, starts, sums, n_threads=n_threads)
+
+
 KERNEL_CALLS: dict[str, Build] = {
     "nearest": nearest,
     "nearest_and_sum": nearest_and_sum,
@@ -190,6 +201,7 @@ KERNEL_CALLS: dict[str, Build] = {
     "label_sq_dists": label_sq_dists,
     "inertia": inertia,
     "distances": distances,
+    "sum_distances": sum_distances,
 }
 
 
@@ -211,7 +223,7 @@ def cases() -> Iterator[Case]:
 
 def run_kernel(kernel: str, shape: tuple[int, int, int], dtype: str, settings: Settings) -> Iterator[Row]:
     n, d, k = shape
-    if kernel == "distances" and n * k > MOST_DISTANCES:
+    if kernel in ("distances", "sum_distances") and n * k > MOST_DISTANCES:
         raise datasets.Skipped(f"would write {n} x {k} distances; the smaller shapes measure this kernel")
     if kernel in OF_FEW_FEATURES and d > 4:
         raise datasets.Skipped("blocks are for up to four features")

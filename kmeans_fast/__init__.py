@@ -3,7 +3,7 @@
 ::
 
     KMeans, MiniBatchKMeans,         article.py           what people call
-    BisectingKMeans, k_means, ...        |
+    BisectingKMeans, k_means, ...        |              selection/  displays/  (how many clusters?)
             |                            |
     estimators/  (scikit-learn's face)   |      _validation.py  _threads.py
             |                            |
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from .estimators.functions import k_means, kmeans_plusplus
     from .estimators.kmeans import KMeans
     from .estimators.minibatch import MiniBatchKMeans
+    from .selection import choose_k
 
 __version__ = "0.1.0"
 
@@ -42,6 +43,7 @@ __all__ = [
     "KMeans",
     "MiniBatchKMeans",
     "__version__",
+    "choose_k",
     "info",
     "k_means",
     "kmeans_plusplus",
@@ -53,6 +55,7 @@ _HOMES = {
     "MiniBatchKMeans": ".estimators.minibatch",
     "k_means": ".estimators.functions",
     "kmeans_plusplus": ".estimators.functions",
+    "choose_k": ".selection",
     "info": "._info",
 }
 """Public name -> module, imported on first use, so that `import kmeans_fast` stays light."""

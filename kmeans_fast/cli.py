@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from .estimators.kmeans import KMeans
 
 PROGRAM = "kmeans-fast"
+PICTURES = (".png", ".jpg", ".pdf", ".svg")
 FAILED = 2
 INTERRUPTED = 130
 
@@ -64,7 +65,7 @@ def one_line(error: BaseException) -> str:
 
 def build_parser() -> Parser:
     parser = Parser(prog=PROGRAM, description="Fast k-means whose labels are always the truly nearest centers.")
-    commands = parser.add_subparsers(title="commands", metavar="{info,fit,demo}", required=True)
+    commands = parser.add_subparsers(title="commands", metavar="{info,fit,predict,choose-k,demo}", required=True)
 
     info = commands.add_parser("info", help="show versions, backends, instruction sets and threads")
     info.set_defaults(run=run_info)
@@ -72,6 +73,10 @@ def build_parser() -> Parser:
     fit = commands.add_parser("fit", help="cluster the rows of a .npy or .csv file")
     fit.set_defaults(run=run_fit)
     add_fit_options(fit)
+
+    from .commands import add_commands
+
+    add_commands(commands)
 
     demo = commands.add_parser("demo", help="cluster real data with every backend, and draw a picture")
     demo.set_defaults(run=run_demo)
@@ -88,7 +93,7 @@ def build_parser() -> Parser:
 
 
 def add_fit_options(fit: argparse.ArgumentParser) -> None:
-    fit.add_argument("file", type=Path, metavar="FILE", help="a 2-D array (.npy) or a table of numbers (.csv)")
+    add_file_options(fit)
     fit.add_argument("-k", "--clusters", type=positive_int, required=True, metavar="K", help="number of clusters")
     fit.add_argument(
         "-o",
@@ -119,16 +124,22 @@ def add_fit_options(fit: argparse.ArgumentParser) -> None:
         metavar="T",
         help="stop when the centers move less, relative to the variance (default: %(default)s)",
     )
-    fit.add_argument("--backend", default="auto", metavar="NAME", help=f"auto, {', '.join(BACKENDS)} (default: auto)")
-    fit.add_argument("--threads", type=thread_count, metavar="N", help="-1 for all (default: the CPUs it may use)")
-    fit.add_argument("--dtype", choices=("float32", "float64"), help="default: that of the file; float64 for .csv")
-    fit.add_argument(
+    fit.add_argument("--mmap", action="store_true", help="leave the .npy on disk and read it piece by piece")
+
+
+def add_file_options(command: argparse.ArgumentParser) -> None:
+    """What every command has that computes with the rows of a file."""
+    command.add_argument("file", type=Path, metavar="FILE", help="a 2-D array (.npy) or a table of numbers (.csv)")
+    names = ", ".join(BACKENDS)
+    command.add_argument("--backend", default="auto", metavar="NAME", help=f"auto, {names} (default: auto)")
+    command.add_argument("--threads", type=thread_count, metavar="N", help="-1 for all (default: the CPUs it may use)")
+    command.add_argument("--dtype", choices=("float32", "float64"), help="default: that of the file; float64 for .csv")
+    command.add_argument(
         "--header",
         choices=("auto", "yes", "no"),
         default="auto",
         help="does the .csv begin with column names? (default: look whether its first line is numbers)",
     )
-    fit.add_argument("--mmap", action="store_true", help="leave the .npy on disk and read it piece by piece")
 
 
 def number(convert: Callable[[str], Any], is_good: Callable[[Any], bool], expected: str) -> Callable[[str], Any]:
@@ -195,12 +206,16 @@ def run_fit(options: argparse.Namespace) -> None:
 
 
 def check_table(X: Array, options: argparse.Namespace) -> None:
+    check_rows(X, options)
+    if options.clusters > len(X):
+        raise CommandError(f"-k {options.clusters} exceeds the {len(X)} rows of {options.file}; use at most {len(X)}")
+
+
+def check_rows(X: Array, options: argparse.Namespace) -> None:
     if X.ndim != 2:
         raise CommandError(f"{options.file} holds an array of shape {X.shape}, expected two axes: rows and features")
     if 0 in X.shape:
         raise CommandError(f"{options.file} holds no numbers: its shape is {X.shape}")
-    if options.clusters > len(X):
-        raise CommandError(f"-k {options.clusters} exceeds the {len(X)} rows of {options.file}; use at most {len(X)}")
     if X.dtype.kind == "f" and (bad := first_not_finite(X)) is not None:
         row, column = bad
         raise CommandError(
@@ -234,16 +249,23 @@ def fitted(X: Array, options: argparse.Namespace) -> tuple[KMeans, float]:
         verbose=progress is not None,
     )
     began = time.perf_counter()
-    with warnings.catch_warnings(record=True) as caught, contextlib.ExitStack() as stack:
-        warnings.simplefilter("always")
+    with one_line_warnings(), contextlib.ExitStack() as stack:
         if progress is not None:
             stack.callback(progress.clear)
             stack.enter_context(contextlib.redirect_stdout(progress))
         model.fit(X)
     seconds = time.perf_counter() - began
+    return model, seconds
+
+
+@contextlib.contextmanager
+def one_line_warnings() -> Iterator[None]:
+    """What is warned of in the block takes one line each on stderr, after it."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        yield
     for warning in caught:
         print(f"{PROGRAM}: warning: {one_line(warning.message)}", file=sys.stderr)  # type: ignore[arg-type]
-    return model, seconds
 
 
 class Progress:
@@ -281,5 +303,5 @@ def print_summary(model: KMeans, X: Array, seconds: float) -> None:
 def run_demo(options: argparse.Namespace) -> None:
     from .demo import run
 
-    check_output(options.output, suffixes=(".png", ".jpg", ".pdf", ".svg"))
+    check_output(options.output, suffixes=PICTURES)
     run(options.output, n_threads=options.threads)

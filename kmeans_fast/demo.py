@@ -1,6 +1,7 @@
 """The main job on real data that ships with scikit-learn: every backend, the same labels, and a picture.
 
 Handwritten digits (1797 x 64, k=10) and the colours of a photo (273,280 x 3, k=64).
+It ends by asking how many clusters the digits make.
 """
 
 from __future__ import annotations
@@ -21,11 +22,13 @@ from . import KMeans, kmeans_plusplus, plots
 from ._threads import resolve_n_threads
 from .backends import BACKENDS, get_backend
 from .backends.protocol import Array, Floats, Labels
+from .selection import choose_k
 
 REFERENCE = "identity"
 PEER = "scikit-learn"
 N_ITER = 10
 SEED = 0
+CHOOSE_BY = ("silhouette", "simplified_silhouette", "calinski_harabasz", "davies_bouldin", "elbow")
 MOST_FITS, ENOUGH_SECONDS = 9, 0.5
 """A time is the median of this many fits, or of as many as fit into half a second."""
 
@@ -70,6 +73,7 @@ def run(output: Path, *, n_threads: int | None = None, shrink: int = 1) -> None:
         photo_fit = compare_fits(photo_data, n_threads)
     draw(output, photo, photo_fit, digit_fit)
     print(f"\nwrote {output}: the photo in {photo_data.k} colours, and the centers of the digits")
+    choose_digits(digits, n_threads)
 
 
 # --- data -------------------------------------------------------------------------------------------------
@@ -197,6 +201,19 @@ def peer_threads(n_threads: int | None) -> contextlib.AbstractContextManager[obj
 
     limits: contextlib.AbstractContextManager[object] = threadpool_limits(resolve_n_threads(n_threads))
     return limits
+
+
+# --- how many clusters? ------------------------------------------------------------------------------------
+
+
+def choose_digits(digits: Array, n_threads: int | None) -> None:
+    """Print what the criteria say of 2 to 15 clusters."""
+    print_title("how many clusters do the digits make? * marks the best")
+    began = time.perf_counter()
+    model = KMeans(n_init=3, n_threads=n_threads)
+    found = choose_k(digits, range(2, 16), CHOOSE_BY, estimator=model, random_state=SEED)
+    seconds = time.perf_counter() - began
+    print(f"{found}\n{len(found.ks)} values of k with 3 starts each, and {len(CHOOSE_BY)} criteria: {seconds:.2f} s")
 
 
 # --- output -----------------------------------------------------------------------------------------------

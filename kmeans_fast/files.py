@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import os
 import warnings
+import zipfile
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -131,6 +132,35 @@ def write_result(output: Path, labels: Labels, centers: Array, names: list[str] 
     write_csv(files[0], labels[:, None], "%d", None if names is None else ["label"])
     write_csv(files[1], centers, "%.9g" if centers.dtype == np.float32 else "%.17g", names)
     return files
+
+
+def read_centers(path: Path) -> Array:
+    """The centers (k, d) of a result called OUT.npz."""
+    if path.suffix.lower() != ".npz":
+        raise FileError(f"cannot read {path}: expected the .npz that fit -o wrote")
+    if not path.exists():
+        raise FileError(f"no such file: {path}")
+    try:
+        with np.load(path, allow_pickle=False) as result:
+            centers = result["centers"]
+    except KeyError as error:
+        raise FileError(f"{path} holds no centers; expected the .npz that fit -o wrote") from error
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        reason = str(error).partition("\n")[0] or type(error).__name__
+        raise FileError(f"cannot read {path}: {reason}") from error
+    is_numbers = centers.dtype in (np.float32, np.float64) and centers.ndim == 2 and centers.size > 0
+    if not is_numbers or not np.isfinite(centers).all():
+        raise FileError(f"{path} holds centers of shape {centers.shape} and {centers.dtype}, expected finite numbers")
+    return np.ascontiguousarray(centers)
+
+
+def write_labels(output: Path, labels: Labels, *, has_names: bool) -> None:
+    """Write labels (n,) to OUT.npy, or to OUT.csv, with a header where the input has one."""
+    if output.suffix.lower() == ".csv":
+        write_csv(output, labels[:, None], "%d", ["label"] if has_names else None)
+        return
+    with open(output, "wb") as file:
+        np.save(file, labels)
 
 
 def write_csv(path: Path, values: Array, digits: str, names: list[str] | None) -> None:

@@ -26,7 +26,8 @@ MAX_LINES = 400
 
 # ---- layers -----------------------------------------------------------------------------------------------------
 
-TOP = {"cli", "__main__", "demo", "plots", "files", "article", "dask", "selection", "_info", "__init__"}
+TOP = {"cli", "commands", "__main__", "demo", "plots", "files", "article", "dask", "_info", "__init__"}
+TOP |= {"selection", "displays"}
 """Modules of the top layer, which may import everything below it and each other."""
 
 BELOW = {
@@ -48,12 +49,20 @@ OTHERS = {
     "backends": {"numpy", "scipy"},
     "kernels": set(),
     "plots": {"numpy", "matplotlib", "PIL"},
+    "displays": {"numpy", "matplotlib"},
+    "selection": {"numpy", "matplotlib", "pandas"},
     "dask": {"numpy", "dask"},
     "demo": {"numpy", "sklearn", "threadpoolctl"},
 }
 """Layer -> packages of others; numpy alone where a layer is not named."""
 
-ON_CALL = {"plots": {"matplotlib", "PIL"}, "dask": {"dask"}, "demo": {"sklearn", "threadpoolctl"}}
+ON_CALL = {
+    "plots": {"matplotlib", "PIL"},
+    "displays": {"matplotlib"},
+    "selection": {"matplotlib", "pandas"},
+    "dask": {"dask"},
+    "demo": {"sklearn", "threadpoolctl"},
+}
 """Those that are imported inside of functions only."""
 
 

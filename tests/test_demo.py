@@ -43,6 +43,12 @@ def test_scikit_learn_and_the_default_fits_are_shown(printed):
     assert "loop ran on a sub-sample of 360 rows" in printed
 
 
+def test_the_demo_ends_by_choosing_k_for_the_digits(printed):
+    ending = printed.split("how many clusters do the digits make?")[1]
+    assert [int(line.split()[0]) for line in ending.splitlines()[3:17]] == list(range(2, 16))
+    assert all(f"{name}: best k = " in ending for name in demo.CHOOSE_BY)
+
+
 def test_labels_that_are_not_the_nearest_are_counted():
     X, centers = np.array([[0.0], [1.0], [2.0], [3.0]]), np.array([[0.0], [2.0]])
     assert demo.count_not_nearest(X, centers, np.array([0, 0, 1, 1], dtype=np.int32)) == 0

@@ -18,6 +18,7 @@ from .identity import (
     prepare,
     relabel,
     sum_by_label,
+    sum_distances,
     take,
     two_nearest,
 )
@@ -37,6 +38,7 @@ __all__ = [
     "nearest_in_blocks",
     "prepare",
     "sum_by_label",
+    "sum_distances",
     "take",
     "two_nearest",
 ]

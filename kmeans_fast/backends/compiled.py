@@ -14,10 +14,22 @@ import numpy as np
 from .conditioning import Conditioning, allowed_budget, condition
 from .csr import csr_arrays
 from .curve import places_on_curve
-from .protocol import Array, Floats, Indices, Labels
+from .protocol import Array, Floats, Indices, Labels, add_runs
 
 try:
-    from ..kernels import _bounds, _boxes, _centers, _csr, _csr_sums, _distances, _kernels, _moves, _nearest, _seeding
+    from ..kernels import (
+        _bounds,
+        _boxes,
+        _centers,
+        _csr,
+        _csr_sums,
+        _distances,
+        _kernels,
+        _moves,
+        _nearest,
+        _seeding,
+        _sum_distances,
+    )
 except ImportError as error:
     raise ImportError(
         "the compiled kernels of kmeans_fast are not built; install the package with a C compiler at hand "
@@ -49,6 +61,20 @@ def csr_nearest_and_sum(
     return n_changed
 
 
+def csr_sum_distances(
+    rows: Any, start: int, stop: int, points: Array, starts: Indices, sums: Floats, *, n_threads: int = 1
+) -> None:
+    """By distances to a few points at a time, in X's dtype."""
+    of_rows, of_points = 512, 128
+    for first in range(start, stop, of_rows):
+        last = min(first + of_rows, stop)
+        for begin in range(0, len(points), of_points):
+            some = points[begin : begin + of_points]
+            dists = np.empty((last - first, len(some)), dtype=points.dtype)
+            _csr.distances(rows, first, last, some, dists, n_threads=n_threads)
+            add_runs(dists / rows.data_unit, begin, starts, sums[first - start : last - start])
+
+
 class Compiled:
     """The compiled kernels for one instruction set."""
 
@@ -65,6 +91,7 @@ class Compiled:
     label_sq_dists = staticmethod(of_rows(_distances.label_sq_dists, _csr.label_sq_dists))
     inertia = staticmethod(of_rows(_distances.inertia, _csr.inertia))
     distances = staticmethod(of_rows(_distances.distances, _csr.distances))
+    sum_distances = staticmethod(of_rows(_sum_distances.sum_distances, csr_sum_distances))
     max_threads = staticmethod(_kernels.max_threads)
 
     def __init__(self, isa: str) -> None:

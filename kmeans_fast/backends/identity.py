@@ -19,10 +19,13 @@ from .numpy_rows import NumpyRows, chunks, conditioned
 from .numpy_rows import prepare as prepare
 from .numpy_rows import take as take
 from .pairs import exact_bincount
-from .protocol import Array, Floats, Indices, Labels, add_pairs, ordered_sum, quotients, strided_sum
+from .protocol import Array, Floats, Indices, Labels, add_pairs, add_runs, ordered_sum, quotients, strided_sum
 
 name = "identity"
 isa = "numpy"
+
+POINTS_AT_ONCE = 256
+"""Of ``sum_distances``, whose temporaries hold this many rows of points for each row."""
 
 SMALLEST = 2.0**-1074
 """What an upper bound becomes that is not zero but too small for float64."""
@@ -332,6 +335,16 @@ def distances(rows: NumpyRows, start: int, stop: int, centers: Array, out: Array
             dists[row, col] = dists_paired(x[row], centers[col], rows.data_unit, 1.0)
         with np.errstate(over="ignore", under="ignore"):
             out[part.start - start : part.stop - start] = dists
+
+
+def sum_distances(
+    rows: NumpyRows, start: int, stop: int, points: Array, starts: Indices, sums: Floats, *, n_threads: int = 1
+) -> None:
+    for first in range(0, len(points), POINTS_AT_ONCE):
+        some = points[first : first + POINTS_AT_ONCE]
+        for part in chunks(start, stop, some.size):
+            dists = direct_dists(rows.part(part), some, rows.data_unit)
+            add_runs(dists, first, starts, sums[part.start - start : part.stop - start])
 
 
 def kept_share(dtype: npt.DTypeLike) -> float:

@@ -17,6 +17,7 @@ from .identity import (
     move_centers,
     nearest_in_blocks,
     prepare,
+    sum_distances,
     take,
     two_nearest,
 )
@@ -36,6 +37,7 @@ __all__ = [
     "nearest_in_blocks",
     "prepare",
     "sum_by_label",
+    "sum_distances",
     "take",
     "two_nearest",
 ]

@@ -50,6 +50,7 @@ KERNELS = (
     "label_sq_dists",
     "inertia",
     "distances",
+    "sum_distances",
 )
 
 GROUP_ALIGNMENT = 64
@@ -116,6 +117,21 @@ def add_pairs(pairs: Floats, terms: Floats) -> None:
         high = total
     pairs[0] = high + low
     pairs[1] = low - (pairs[0] - high)
+
+
+def add_runs(values: Floats, first: int, starts: Indices, sums: Floats) -> None:
+    """Add up values (m, p) of the points ``first:first + p`` by cluster, into sums (m, k).
+
+    The points of cluster j are ``starts[j]:starts[j + 1]``.
+
+    >>> sums = np.zeros((1, 3))
+    >>> add_runs(np.array([[1.0, 2.0, 4.0]]), 1, np.array([0, 2, 2, 9]), sums)
+    >>> sums.tolist()
+    [[1.0, 0.0, 6.0]]
+    """
+    borders = np.clip(starts - first, 0, values.shape[1])
+    used = np.flatnonzero(borders[1:] > borders[:-1])
+    sums[:, used] += np.add.reduceat(values, borders[used], axis=1)
 
 
 SPLITTER = 2.0**27 + 1
@@ -358,4 +374,23 @@ class Backend(Protocol):
         """Write Euclidean distances to out (m, k), of X's dtype, in X's own unit.
 
         From the norm identity, and directly where that would cancel: relative error at most 4 (d + 4) u.
+        """
+
+    def sum_distances(
+        self,
+        rows: Rows,
+        start: int,
+        stop: int,
+        points: Array,
+        starts: Indices,
+        sums: Floats,
+        *,
+        n_threads: int = 1,
+    ) -> None:
+        """Add each row's Euclidean distances to the points of every cluster to sums (m, k), in data_unit.
+
+        points (p, d), p > 0, an array of X's dtype, are sorted by cluster: those of cluster j are
+        ``starts[j]:starts[j + 1]``, of starts (k + 1,) from 0 to p. From direct differences in float64, so
+        equal rows are at distance 0, with a relative error of at most (d + p + 8) 2**-53 where no distance is below
+        2**-500. Of a matrix in CSR by ``distances``, with the error that these have.
         """

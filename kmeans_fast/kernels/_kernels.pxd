@@ -13,6 +13,7 @@ cdef extern from "c/kernels.h" nogil:
         KF_ROWS_OF_CALL
         KF_ROWS_OF_BLOCK
         KF_BUCKETS
+        KF_SUM_ROWS
 
     ctypedef struct kf_rows:
         const void* x
@@ -142,6 +143,9 @@ cdef extern from "c/kernels.h" nogil:
                                         int32_t* before, double* n_scored) noexcept nogil
         void (*distances)(const kf_rows*, const kf_centers*, Py_ssize_t first, Py_ssize_t n_rows, kf_scratch*,
                           void* out) noexcept nogil
+        size_t (*sum_distances_bytes)(Py_ssize_t d) noexcept nogil
+        void (*sum_distances)(const kf_rows*, const void* points, const int64_t* starts, Py_ssize_t k, Py_ssize_t first,
+                              Py_ssize_t n_rows, char* arena, double* sums) noexcept nogil
         kf_csr_table csr
 
     ctypedef struct kf_isa:

@@ -75,7 +75,8 @@
         .label_potential = label_potential_##suffix, .seeding_bytes = seeding_bytes_##suffix, .lower_sq_dists = lower_sq_dists_##suffix,                        \
         .potentials = potentials_##suffix, .block_keys = block_keys_##suffix, .block_bytes = block_bytes_##suffix,     \
         .make_block = make_block_##suffix, .nearest_in_blocks = nearest_in_blocks_##suffix,                            \
-        .distances = distances_##suffix, .csr = CSR_TABLE(suffix),                                                     \
+        .distances = distances_##suffix, .sum_distances_bytes = sum_distances_bytes_##suffix,                              \
+        .sum_distances = sum_distances_##suffix, .csr = CSR_TABLE(suffix),                                                     \
     }
 
 static const kf_isa THIS_ISA = {ISA_NAME, TABLE(f32, float), TABLE(f64, double)};

@@ -19,6 +19,7 @@ enum {
     KF_ROWS_OF_BLOCK = 128,  /* rows that share a bounding box: fewer cost more boxes, more drop fewer centers */
     KF_BUCKETS = 1024,       /* of a table that tells where a feature's value lies along the curve of blocks */
     KF_CHAIN = 128,          /* features whose products are added in one chain before it joins the score */
+    KF_SUM_ROWS = 128,       /* rows that sum_distances takes at most: a thread's share, and widening the points is little */
     KF_CACHE_LINE = 64
 };
 
@@ -156,6 +157,9 @@ typedef struct {
                                    int64_t *moved, int32_t *before, double *n_scored);
     void (*distances)(const kf_rows *rows, const kf_centers *centers, ptrdiff_t first, ptrdiff_t n_rows,
                       kf_scratch *scratch, void *out);
+    size_t (*sum_distances_bytes)(ptrdiff_t d);
+    void (*sum_distances)(const kf_rows *rows, const void *points, const int64_t *starts, ptrdiff_t k, ptrdiff_t first,
+                          ptrdiff_t n_rows, char *arena, double *sums);
     kf_csr_table csr; /* the same for sparse rows */
 } kf_table;
 
