@@ -201,6 +201,7 @@ class BisectingKMeans(BaseKMeans):
             by_inertia=self.bisecting_strategy == "biggest_inertia",
             algorithm=algorithm,
             n_threads=n_threads,
+            keeps_rows=callable(self.init),
             say=print if self.verbose else None,
         )
         tree = Growth(X, weights, rows, splitter).grow(self.n_clusters, self.copy_budget)
