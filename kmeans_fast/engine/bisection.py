@@ -161,12 +161,11 @@ def masks(labels: Labels) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]
 
 
 class Growth:
-    """A tree that grows over the prepared ``rows`` of X (n, d) and the caller's weights (n,)."""
+    """A tree that grows over prepared rows and the caller's weights (n,) of them."""
 
-    def __init__(self, X: Any, weights: Floats | None, rows: Rows, splitter: Splitter) -> None:
-        self.X = X
-        self.weights = weights
+    def __init__(self, rows: Rows, weights: Floats | None, splitter: Splitter) -> None:
         self.rows = rows
+        self.weights = weights
         self.splitter = splitter
         everything = np.arange(rows.n)
         center = mean(splitter.backend, rows, splitter.n_threads)
@@ -185,25 +184,26 @@ class Growth:
         while len(leaves) < k:
             place = next_to_split(leaves)
             leaf = leaves[place]
-            part = self._prepared(leaf, copy_budget)
+            part = self._rows_of(leaf, copy_budget)
             leaves[place : place + 1] = self._branches(leaf, part, self.splitter.split(part))
         self._release()
         for label, leaf in enumerate(leaves):
             leaf.label = label
         return self.root
 
-    def _prepared(self, leaf: Node, copy_budget: float) -> Rows:
+    def _rows_of(self, leaf: Node, copy_budget: float) -> Rows:
         assert leaf.indices is not None
         if leaf is self.root:
             return self.rows
         # Memory that is too small, or that someone else may still read, is of no use.
-        if self._part is None or self._most_rows < leaf.indices.shape[0] or self.splitter.keeps_rows:
+        n_rows = leaf.indices.shape[0]
+        if self._part is None or self._most_rows < n_rows or self.splitter.keeps_rows:
             self._release()
-            self._most_rows = leaf.indices.shape[0]
+            self._most_rows = n_rows
         self._part = self.splitter.backend.part_of(
             self.rows,
             leaf.indices,
-            None if self.weights is None else self.weights[leaf.indices],
+            self._weights_at(leaf.indices),
             copy_budget=copy_budget,
             n_threads=self.splitter.n_threads,
             spent=self._part,
@@ -211,6 +211,7 @@ class Growth:
         return self._part
 
     def _release(self) -> None:
+        """Free what splits took beside X."""
         self.rows.release()
         self._part = None
 
@@ -229,8 +230,12 @@ class Growth:
         leaf.indices = None
         return leaf.left, leaf.right
 
+    def _weights_at(self, indices: Indices) -> Floats | None:
+        return None if self.weights is None else self.weights[indices]
+
     def _n_drawable(self, indices: Indices) -> int:
-        return indices.shape[0] if self.weights is None else int(np.count_nonzero(self.weights[indices]))
+        weights = self._weights_at(indices)
+        return indices.shape[0] if weights is None else int(np.count_nonzero(weights))
 
 
 def next_to_split(leaves: list[Node]) -> int:
