@@ -217,7 +217,7 @@ def test_each_algorithm_is_one_module() -> None:
 
 
 def test_the_kernels_named_are_those_that_the_protocol_describes() -> None:
-    makers = ("prepare", "take")
+    makers = ("prepare", "take", "part_of")
     methods = [name for name in vars(the_protocol.Backend) if not name.startswith("_") and name not in makers]
     assert set(the_protocol.KERNELS) == {name for name in methods if callable(getattr(the_protocol.Backend, name))}
 

@@ -14,6 +14,7 @@ import numpy as np
 from .conditioning import Conditioning, allowed_budget, condition
 from .csr import csr_arrays
 from .curve import places_on_curve
+from .numpy_rows import rest_of_budget
 from .protocol import Array, Floats, Indices, Labels, add_runs
 
 try:
@@ -137,6 +138,31 @@ class Compiled:
             return self._sparse(taken, csr_arrays(taken), conditioning)
         # ndarray.take gathers whole rows in half the time of indexing.
         return _kernels.rows_like(rows.X.take(chosen, axis=0), rows)
+
+    def part_of(
+        self,
+        rows: Any,
+        chosen: Indices,
+        weights: Floats | None = None,
+        *,
+        copy_budget: float = 0.0,
+        n_threads: int = 1,
+        spent: Any = None,
+    ) -> Any:
+        """As in protocol.py."""
+        if isinstance(rows, _csr.CsrRows):
+            return self.prepare(rows.X[chosen], weights, n_threads=n_threads)
+        memory = np.empty((0, rows.d), rows.X.dtype) if spent is None else spent.X
+        memory = memory if memory.base is None else memory.base
+        if len(memory) < len(chosen):
+            memory = np.empty((len(chosen), rows.d), rows.X.dtype)
+        X = memory[: len(chosen)]
+        _kernels.gather(rows.X, chosen, X, n_threads=n_threads)
+        rest = rest_of_budget(copy_budget, rows.n, len(memory), len(chosen))
+        part = self.prepare(X, weights, copy_budget=rest, n_threads=n_threads)
+        if spent is not None:
+            _kernels.take_over(part, spent)
+        return part
 
     def make_blocks(self, rows: _kernels.Rows, labels: Labels, *, n_threads: int = 1) -> _boxes.Blocks:
         """As in protocol.py."""

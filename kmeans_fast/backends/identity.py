@@ -16,6 +16,7 @@ import numpy.typing as npt
 from .csr import identity_sq_dists, is_wide, sums_by_label
 from .decider import decide_rows, is_safe, rescaled, sq_dists_direct, sq_dists_paired
 from .numpy_rows import NumpyRows, chunks, conditioned
+from .numpy_rows import part_of as part_of
 from .numpy_rows import prepare as prepare
 from .numpy_rows import take as take
 from .pairs import exact_bincount

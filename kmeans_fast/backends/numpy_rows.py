@@ -101,6 +101,23 @@ def take(rows: NumpyRows, chosen: Indices) -> NumpyRows:
     return NumpyRows(rows.X[chosen], None, conditioning, None)
 
 
+def part_of(
+    rows: NumpyRows,
+    chosen: Indices,
+    weights: Floats | None = None,
+    *,
+    copy_budget: float = 0.0,
+    n_threads: int = 1,
+    spent: NumpyRows | None = None,
+) -> NumpyRows:
+    return prepare(rows.X[chosen], weights, copy_budget=rest_of_budget(copy_budget, rows.n, len(chosen), len(chosen)))
+
+
+def rest_of_budget(copy_budget: float, n: int, n_copied: int, n_chosen: int) -> float:
+    """What is left of a budget for n rows after n_copied of them were copied, for n_chosen ones."""
+    return max(0.0, (copy_budget * n - n_copied) / n_chosen)
+
+
 def chunks(start: int, stop: int, width: int) -> Iterator[slice]:
     """Slices of start:stop whose temporaries of ``width`` values a row stay bounded."""
     step = max(1, CHUNK_VALUES // max(width, 1))

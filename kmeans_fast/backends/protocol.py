@@ -235,6 +235,22 @@ class Backend(Protocol):
         A batch costs little more than its gathering, and all batches of the same rows have the same units.
         """
 
+    def part_of(
+        self,
+        rows: Rows,
+        chosen: Indices,
+        weights: Floats | None = None,
+        *,
+        copy_budget: float = 0.0,
+        n_threads: int = 1,
+        spent: Any = None,
+    ) -> Rows:
+        """Rows over a copy of ``X[chosen]`` (m, d), m > 0, and the caller's weights (m,), as by ``prepare``.
+
+        All copies together take at most ``copy_budget`` times the bytes of ``rows.X``, or as much as ``X[chosen]``
+        alone. ``spent`` is an earlier part that is no longer used, nor is its X: its memory may be taken over.
+        """
+
     def nearest(
         self,
         rows: Rows,

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from ..backends.protocol import Array, Backend, Floats, Indices, Labels, Rows, group_borders, ordered_sum
 from .loop import Iteration, iterate, settle
@@ -104,6 +105,8 @@ class Splitter:
     """Whether the leaf of largest inertia is split next, or that of most rows."""
     algorithm: str = "lloyd"
     n_threads: int = 1
+    keeps_rows: bool = False
+    """Whether ``first_centers`` may keep the X of the rows that it is given."""
     say: Callable[[str], None] | None = None
 
     def split(self, rows: Rows) -> Split:
@@ -144,68 +147,95 @@ class Splitter:
 
 def side_inertias(shard: Shard, centers: Array) -> tuple[float, float]:
     """Inertia of the rows of label 0, and of label 1; in units."""
-    terms, is_right = shard.sq_dists(centers), shard.labels.astype(bool)
+    terms = shard.sq_dists(centers)
     if shard.rows.weights is not None:
         terms *= shard.rows.weights
-    return ordered_sum(terms[~is_right]), ordered_sum(terms[is_right])
+    left, right = (ordered_sum(terms.compress(is_here)) for is_here in masks(shard.labels))
+    return left, right
+
+
+def masks(labels: Labels) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
+    """Where labels (n,) are 0, and where 1."""
+    is_right = labels.astype(bool)
+    return ~is_right, is_right
 
 
 class Growth:
-    """A tree that grows over the prepared ``rows`` of X (n, d) and the caller's weights (n,)."""
+    """A tree that grows over prepared rows and the caller's weights (n,) of them."""
 
-    def __init__(self, X: Any, weights: Floats | None, rows: Rows, splitter: Splitter) -> None:
-        self.X = X
-        self.weights = weights
+    def __init__(self, rows: Rows, weights: Floats | None, splitter: Splitter) -> None:
         self.rows = rows
+        self.weights = weights
         self.splitter = splitter
         everything = np.arange(rows.n)
         center = mean(splitter.backend, rows, splitter.n_threads)
         self.root = Node(center, everything, 0.0, self._n_drawable(everything))
+        self._part: Rows | None = None
+        """The rows of the leaf that was split last, in memory for ``_most_rows``."""
+        self._most_rows = 0
 
     def grow(self, k: int, copy_budget: float = 0.0) -> Node:
         """The root of the tree with k leaves, of which one after the other is split.
 
         A split holds a copy of the rows of its leaf; with the backend's working copies it takes at most
-        ``copy_budget`` times the bytes of X, or as much as the copy alone.
+        ``copy_budget`` times the bytes of X, or as much as the copy of a leaf alone.
         """
         leaves = [self.root]
         while len(leaves) < k:
             place = next_to_split(leaves)
             leaf = leaves[place]
-            part = self._prepared(leaf, copy_budget)
+            part = self._rows_of(leaf, copy_budget)
             leaves[place : place + 1] = self._branches(leaf, part, self.splitter.split(part))
-            part.release()
+        self._release()
         for label, leaf in enumerate(leaves):
             leaf.label = label
         return self.root
 
-    def _prepared(self, leaf: Node, copy_budget: float) -> Rows:
+    def _rows_of(self, leaf: Node, copy_budget: float) -> Rows:
         assert leaf.indices is not None
         if leaf is self.root:
             return self.rows
-        rest = max(0.0, copy_budget * self.rows.n / leaf.indices.shape[0] - 1.0)
-        weights = None if self.weights is None else self.weights[leaf.indices]
-        X = at_rows(self.X, leaf.indices)
-        return self.splitter.backend.prepare(X, weights, copy_budget=rest, n_threads=self.splitter.n_threads)
+        # Memory that is too small, or that someone else may still read, is of no use.
+        n_rows = leaf.indices.shape[0]
+        if self._part is None or self._most_rows < n_rows or self.splitter.keeps_rows:
+            self._release()
+            self._most_rows = n_rows
+        self._part = self.splitter.backend.part_of(
+            self.rows,
+            leaf.indices,
+            self._weights_at(leaf.indices),
+            copy_budget=copy_budget,
+            n_threads=self.splitter.n_threads,
+            spent=self._part,
+        )
+        return self._part
+
+    def _release(self) -> None:
+        """Free what splits took beside X."""
+        self.rows.release()
+        self._part = None
 
     def _branches(self, leaf: Node, part: Rows, split: Split) -> tuple[Node, Node]:
         """The branches of a leaf, which it loses its rows to."""
         assert leaf.indices is not None
-        is_right = split.labels.astype(bool)
         # Units are powers of two: scores of all splits are compared in those of the root, where none overflows.
         unit = part.data_unit / self.rows.data_unit
         unit *= unit * part.weight_unit / self.rows.weight_unit
         sides = []
-        for side, is_here in enumerate((~is_right, is_right)):
-            indices = leaf.indices[is_here]
+        for side, is_here in enumerate(masks(split.labels)):
+            indices = leaf.indices.compress(is_here)
             score = split.inertias[side] * unit if self.splitter.by_inertia else float(indices.shape[0])
             sides.append(Node(split.centers[side], indices, score, self._n_drawable(indices)))
         leaf.left, leaf.right = sides
         leaf.indices = None
         return leaf.left, leaf.right
 
+    def _weights_at(self, indices: Indices) -> Floats | None:
+        return None if self.weights is None else self.weights[indices]
+
     def _n_drawable(self, indices: Indices) -> int:
-        return indices.shape[0] if self.weights is None else int(np.count_nonzero(self.weights[indices]))
+        weights = self._weights_at(indices)
+        return indices.shape[0] if weights is None else int(np.count_nonzero(weights))
 
 
 def next_to_split(leaves: list[Node]) -> int:

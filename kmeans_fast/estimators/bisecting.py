@@ -19,6 +19,7 @@ from ..engine.bisection import Growth, Node, Splitter, descend
 from ..engine.seeding import SEEDINGS, seed
 from ..engine.shard import in_data_units, inertia
 from .base import BaseKMeans
+from .kmeans import count_distinct
 
 
 class BisectingKMeans(BaseKMeans):
@@ -201,9 +202,10 @@ class BisectingKMeans(BaseKMeans):
             by_inertia=self.bisecting_strategy == "biggest_inertia",
             algorithm=algorithm,
             n_threads=n_threads,
+            keeps_rows=callable(self.init),
             say=print if self.verbose else None,
         )
-        tree = Growth(X, weights, rows, splitter).grow(self.n_clusters, self.copy_budget)
+        tree = Growth(rows, weights, splitter).grow(self.n_clusters, self.copy_budget)
         self._bisecting_tree = tree
         self.labels_ = np.empty(rows.n, dtype=np.int32)
         self.cluster_centers_ = np.empty((self.n_clusters, rows.d), dtype=X.dtype)
@@ -214,7 +216,7 @@ class BisectingKMeans(BaseKMeans):
         self.inertia_ = in_data_units(inertia(backend, rows, self.cluster_centers_, self.labels_, n_threads), rows)
 
     def _warn_of_empty_clusters(self) -> None:
-        n_distinct = int(np.count_nonzero(np.bincount(self.labels_, minlength=self.n_clusters)))
+        n_distinct = count_distinct(self.labels_, self.n_clusters)
         if n_distinct < self.n_clusters:
             warnings.warn(
                 f"Number of distinct clusters ({n_distinct}) found smaller than n_clusters ({self.n_clusters}). "

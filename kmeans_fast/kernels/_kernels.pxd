@@ -168,7 +168,7 @@ cdef class Rows:
     cdef readonly bint sums_are_exact
     cdef double _fixed_rows     # whole numbers of fixed_scale don't overflow in so many rows
     cdef object _scaled_origin
-    cdef Arena _tiles
+    cdef Arena _tiles, _lent    # the working copy, and memory of an earlier one that it may use
     cdef double _copy_budget, _n_assigned
     cdef list _spare            # memory of earlier calls, for the next one: pages cost more than what is done in them
 

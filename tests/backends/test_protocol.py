@@ -106,3 +106,40 @@ def test_rows_that_are_not_there_can_not_be_taken(row: Row) -> None:
     backend = row.open()
     with pytest.raises(IndexError, match="out of bounds"):
         backend.take(backend.prepare(np.ones((3, 2))), np.array([0, 3]))
+
+
+@every_backend
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("is_weighted", [False, True])
+def test_parts_of_rows_are_as_if_prepared_alone_also_in_memory_of_earlier_ones(
+    is_weighted: bool, dtype: type, row: Row
+) -> None:
+    rng, backend = np.random.default_rng(0), row.open()
+    X, weights = rng.standard_normal((row.rows(3000), 5)).astype(dtype), rng.random(row.rows(3000)) * 9
+    before, rows, spent = X.copy(), backend.prepare(X, weights, copy_budget=1.5), None
+    for size in (2, 3, 5):
+        chosen = np.sort(rng.choice(len(X), len(X) // size, replace=False))
+        given = weights[chosen] if is_weighted else None
+        part = backend.part_of(rows, chosen, given, copy_budget=1.5, n_threads=2, spent=spent)
+        alone = backend.prepare(X[chosen], given)
+        np.testing.assert_array_equal(part.X, X[chosen])
+        for name in ("n", "d", "data_unit", "weight_unit", "largest", "sums_are_exact"):
+            assert getattr(part, name) == getattr(alone, name), name
+        np.testing.assert_array_equal(part.origin, alone.origin)
+        found = []
+        for some in (part, alone):
+            labels, sums, mass = np.full(some.n, -1, np.int32), np.zeros((2, 3, 5)), np.zeros((2, 3))
+            for _ in range(3):
+                backend.nearest_and_sum(some, group_borders(some.n, 3), X[:3].copy(), labels, sums, mass)
+            found.append((labels, sums, mass))
+        for ours, theirs in zip(*found, strict=True):
+            np.testing.assert_array_equal(ours, theirs)
+        spent = part
+    np.testing.assert_array_equal(X, before)
+
+
+@every_backend
+def test_rows_that_are_not_there_can_not_be_a_part(row: Row) -> None:
+    backend = row.open()
+    with pytest.raises(IndexError, match="out of bounds"):
+        backend.part_of(backend.prepare(np.ones((3, 2))), np.array([0, 3]))

@@ -13,7 +13,7 @@ from tables import every_case
 
 from kmeans_fast.backends import BACKENDS, get_backend
 from kmeans_fast.engine import bisection
-from kmeans_fast.engine.bisection import Growth, Node, Splitter, descend, next_to_split
+from kmeans_fast.engine.bisection import Growth, Node, Split, Splitter, descend, next_to_split
 from kmeans_fast.engine.seeding import seed
 
 every_backend = pytest.mark.parametrize("name", BACKENDS)
@@ -27,7 +27,7 @@ def splitter_of(name: str, random_state: int = 0, **options: Any) -> Splitter:
 
 def grown(name: str, X: np.ndarray, k: int, weights: np.ndarray | None = None, **options: Any) -> Node:
     splitter = splitter_of(name, **options)
-    return Growth(X, weights, splitter.backend.prepare(X, weights), splitter).grow(k)
+    return Growth(splitter.backend.prepare(X, weights), weights, splitter).grow(k)
 
 
 def leaf(score: float, n_drawable: int = 2) -> Node:
@@ -99,6 +99,35 @@ def test_every_backend_grows_the_same_tree(name: str) -> None:
         np.testing.assert_array_equal(node.center, expected.center)
         np.testing.assert_array_equal(node.indices, expected.indices)
         assert node.score == expected.score
+
+
+@pytest.mark.parametrize("copy_budget", [0.0, 1.0, 1.5, 4.0])
+def test_copies_stay_in_the_budget_and_their_memory_is_used_again(copy_budget: float) -> None:
+    rng = np.random.default_rng(1)
+    X = rng.standard_normal((5000, 8))
+    X[:1000] += 1000 + 100 * np.eye(8)[rng.integers(0, 4, 1000)]
+    rows = get_backend("compiled").prepare(X, copy_budget=copy_budget)
+    seen: list[tuple[int, int, int, int]] = []
+
+    class Watched(Splitter):
+        def split(self, part: Any) -> Split:
+            split = super().split(part)
+            if part is not rows:
+                memory = part.X.base
+                seen.append((part.n, memory.nbytes, part.n_copied_bytes, memory.ctypes.data))
+            return split
+
+    plain = splitter_of("compiled")
+    splitter = Watched(plain.backend, plain.first_centers)
+    Growth(rows, None, splitter).grow(10, copy_budget)
+    n_rows, n_bytes, n_copied, places = map(list, zip(*seen, strict=True))
+    largest = n_rows.index(max(n_rows))
+    assert largest > 1, "the first leaf was the largest"
+    assert len(set(places[:largest])) == len(set(places[largest:])) == 1
+    for i, (n, taken, copied) in enumerate(zip(n_rows, n_bytes, n_copied, strict=True)):
+        assert taken == max(n_rows[: i + 1]) * 8 * X.itemsize >= n * 8 * X.itemsize
+        assert copied == 0 or taken + copied <= copy_budget * X.nbytes
+    assert any(n_copied) == (copy_budget >= 1.0)
 
 
 @every_case

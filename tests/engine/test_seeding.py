@@ -11,7 +11,7 @@ import sklearn.cluster
 
 from kmeans_fast.backends import BACKENDS, get_backend
 from kmeans_fast.engine import slices
-from kmeans_fast.engine.seeding import SEEDINGS, plus_plus, random_rows, seed
+from kmeans_fast.engine.seeding import SEEDINGS, equally_likely_rows, plus_plus, random_rows, seed
 
 every_backend = pytest.mark.parametrize("name", BACKENDS)
 every_seeding = pytest.mark.parametrize("seeding", SEEDINGS)
@@ -69,6 +69,34 @@ def test_random_rows_are_distinct_and_drawn_as_by_choice(name: str) -> None:
     chosen = random_rows(backend, backend.prepare(X, weights), 20, np.random.RandomState(3))
     expected = np.random.RandomState(3).choice(50, size=20, replace=False, p=weights / weights.sum())
     assert chosen.tolist() == expected.tolist() and len(set(chosen.tolist())) == 20
+
+
+@pytest.mark.parametrize(("n", "k"), [(1, 1), (2, 2), (3, 2), (10, 9), (1000, 2), (1000, 50), (12345, 4), (300_000, 2)])
+def test_equally_likely_rows_are_drawn_as_by_choice(n: int, k: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    n_passes, full = [], np.full
+    for random_state in range(20):
+        ours, theirs = np.random.RandomState(random_state), np.random.RandomState(random_state)
+        with monkeypatch.context() as patch:
+            patch.setattr(np, "full", lambda *args: n_passes.append(1) or full(*args))
+            chosen = equally_likely_rows(n, k, ours)
+        assert chosen.tolist() == theirs.choice(n, size=k, replace=False, p=np.full(n, 1 / n)).tolist()
+        assert chosen.dtype == np.int64 and ours.random_sample() == theirs.random_sample()
+    assert len(n_passes) == 0 or n < 100 * k * k, "the chances were summed for nothing"
+
+
+def test_draws_near_the_border_of_two_rows_are_looked_up() -> None:
+    n = 1000
+    running = np.cumsum(np.full(n, 1 / n)) / np.cumsum(np.full(n, 1 / n))[-1]
+    assert (running[:-1] != np.arange(1, n) / n).any(), "a quotient would do"
+
+    class Drawn(np.random.RandomState):
+        def random_sample(self, size: int) -> np.ndarray:  # type: ignore[override]
+            return border
+
+    for i in range(n - 1):
+        for border in (running[i : i + 1], np.nextafter(running[i : i + 1], 0.0)):
+            expected = int(np.searchsorted(running, border[0], side="right"))
+            assert equally_likely_rows(n, 1, Drawn()).tolist() == [expected]
 
 
 @every_backend
