@@ -50,7 +50,7 @@ class KMeans(CallbackSupportMixin, BaseKMeans):
         Accepted for compatibility: X is never modified.
     algorithm : {'auto', 'lloyd', 'hamerly', 'boxes', 'elkan'}, default='auto'
         How the nearest centers are found: 'lloyd' looks at every row and center, 'hamerly' keeps two bounds a row,
-        'boxes' is for up to four features; 'auto' (and 'elkan') chooses by the size of the data. The result is the same.
+        'boxes' is for up to four features; 'auto' (and 'elkan') chooses by the size of the data. The result is one.
     backend : {'auto', 'compiled', 'identity', 'broadcast', 'loop'}, default='auto'
         The kernels; 'auto' is 'compiled'. The labels are the same for all of them.
     n_threads : int or None, default=None
