@@ -170,8 +170,8 @@ class Growth:
         everything = np.arange(rows.n)
         center = mean(splitter.backend, rows, splitter.n_threads)
         self.root = Node(center, everything, 0.0, self._n_drawable(everything))
+        # The rows of the leaf that was split last, in memory for most_rows of them.
         self._part: Rows | None = None
-        """The rows of the leaf that was split last, in memory for ``_most_rows``."""
         self._most_rows = 0
 
     def grow(self, k: int, copy_budget: float = 0.0) -> Node:
