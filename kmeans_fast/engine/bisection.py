@@ -170,8 +170,8 @@ class Growth:
         everything = np.arange(rows.n)
         center = mean(splitter.backend, rows, splitter.n_threads)
         self.root = Node(center, everything, 0.0, self._n_drawable(everything))
+        # The rows of the leaf that was split last, in memory for most_rows of them.
         self._part: Rows | None = None
-        """The rows of the leaf that was split last, in memory for ``_most_rows``."""
         self._most_rows = 0
 
     def grow(self, k: int, copy_budget: float = 0.0) -> Node:
@@ -184,12 +184,15 @@ class Growth:
         while len(leaves) < k:
             place = next_to_split(leaves)
             leaf = leaves[place]
-            part = self._rows_of(leaf, copy_budget)
-            leaves[place : place + 1] = self._branches(leaf, part, self.splitter.split(part))
+            leaves[place : place + 1] = self._split(leaf, copy_budget)
         self._release()
         for label, leaf in enumerate(leaves):
             leaf.label = label
         return self.root
+
+    def _split(self, leaf: Node, copy_budget: float) -> tuple[Node, Node]:
+        part = self._rows_of(leaf, copy_budget)
+        return self._branches(leaf, part, self.splitter.split(part))
 
     def _rows_of(self, leaf: Node, copy_budget: float) -> Rows:
         assert leaf.indices is not None
@@ -213,6 +216,8 @@ class Growth:
     def _release(self) -> None:
         """Free what splits took beside X."""
         self.rows.release()
+        if self._part is not None:
+            self._part.release()
         self._part = None
 
     def _branches(self, leaf: Node, part: Rows, split: Split) -> tuple[Node, Node]:
