@@ -15,7 +15,8 @@ from .conditioning import Conditioning, allowed_budget, condition
 from .csr import csr_arrays
 from .curve import places_on_curve
 from .numpy_rows import rest_of_budget
-from .protocol import Array, Floats, Indices, Labels, add_runs
+from .pairs import add_runs
+from .protocol import Array, Floats, Indices, Labels
 
 try:
     from ..kernels import (

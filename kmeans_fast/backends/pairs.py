@@ -1,11 +1,11 @@
-"""Sums that lose no digit, in NumPy: what becomes the high and low parts of pairs (protocol.py)."""
+"""Sums by cluster in NumPy: some that lose no digit and become pairs (protocol.py), and some in a fixed order."""
 
 from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
 
-from .protocol import Floats
+from .protocol import Floats, Indices
 
 
 def exact_bincount(clusters: npt.NDArray[np.intp], terms: Floats, k: int) -> Floats:
@@ -27,3 +27,18 @@ def exact_bincount(clusters: npt.NDArray[np.intp], terms: Floats, k: int) -> Flo
         exponent += n_carries - 53
     parts[2] = np.bincount(clusters, terms, minlength=k)
     return parts
+
+
+def add_runs(values: Floats, first: int, starts: Indices, sums: Floats) -> None:
+    """Add up values (m, p) of the points ``first:first + p`` by cluster, into sums (m, k).
+
+    The points of cluster j are ``starts[j]:starts[j + 1]``.
+
+    >>> sums = np.zeros((1, 3))
+    >>> add_runs(np.array([[1.0, 2.0, 4.0]]), 1, np.array([0, 2, 2, 9]), sums)
+    >>> sums.tolist()
+    [[1.0, 0.0, 6.0]]
+    """
+    borders = np.clip(starts - first, 0, values.shape[1])
+    used = np.flatnonzero(borders[1:] > borders[:-1])
+    sums[:, used] += np.add.reduceat(values, borders[used], axis=1)

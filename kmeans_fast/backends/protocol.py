@@ -119,21 +119,6 @@ def add_pairs(pairs: Floats, terms: Floats) -> None:
     pairs[1] = low - (pairs[0] - high)
 
 
-def add_runs(values: Floats, first: int, starts: Indices, sums: Floats) -> None:
-    """Add up values (m, p) of the points ``first:first + p`` by cluster, into sums (m, k).
-
-    The points of cluster j are ``starts[j]:starts[j + 1]``.
-
-    >>> sums = np.zeros((1, 3))
-    >>> add_runs(np.array([[1.0, 2.0, 4.0]]), 1, np.array([0, 2, 2, 9]), sums)
-    >>> sums.tolist()
-    [[1.0, 0.0, 6.0]]
-    """
-    borders = np.clip(starts - first, 0, values.shape[1])
-    used = np.flatnonzero(borders[1:] > borders[:-1])
-    sums[:, used] += np.add.reduceat(values, borders[used], axis=1)
-
-
 SPLITTER = 2.0**27 + 1
 """Cuts a float64 into two halves of 26 digits (Dekker, A floating-point technique, 1971)."""
 
