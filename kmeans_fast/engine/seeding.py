@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..backends.protocol import Backend, Floats, Indices, Rows, ordered_sum, take_rows
-from .slices import row_slices
+from . import slices
 
 RandomState = np.random.RandomState | np.random.Generator
 
@@ -90,7 +90,7 @@ def plus_plus(
         del running
         seeds = take_rows(X, candidates)
         # A few candidates at a time where all of them would keep an interrupt waiting.
-        for first, stop in row_slices(0, n_trials, rows.n * rows.values_per_row, alignment=1):
+        for first, stop in slices.row_slices(0, n_trials, rows.n * rows.values_per_row, slices.WORK, alignment=1):
             part = slice(first, stop)
             backend.candidate_potentials(rows, sq_dists, seeds[part], potentials[part], n_threads=n_threads)
         best = int(potentials.argmin())

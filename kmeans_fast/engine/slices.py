@@ -10,6 +10,12 @@ WORK = 2_000_000_000
 """Multiply-adds in one kernel call: on one core about 0.03 s with wide vectors, 0.5 s without any."""
 
 
+ROWS_AT_LEAST = 4096
+"""Rows of one kernel call: with fewer, threads wait for each other, and centers are packed too often for them."""
+
+MOST_WORK = 10_000_000_000
+"""Multiply-adds for which that many rows are too long a call."""
+
 CACHE_VALUES = 1 << 15
 """float64 values that stay in a core's cache: temporaries of this size cost no page faults."""
 
@@ -25,26 +31,37 @@ def cache_slices(n: int, width: int) -> Iterator[slice]:
         yield slice(first, min(first + step, n))
 
 
+def work_of_call(work_per_row: int) -> int:
+    """Multiply-adds of one kernel call: WORK, or more where that is few rows.
+
+    >>> work_of_call(100) == WORK, work_of_call(1_000_000) // 1_000_000, work_of_call(10**8) == MOST_WORK
+    (True, 4096, True)
+    """
+    return max(WORK, min(ROWS_AT_LEAST * work_per_row, MOST_WORK))
+
+
 def row_slices(
     start: int, stop: int, work_per_row: int, work: int | None = None, *, alignment: int = GROUP_ALIGNMENT
 ) -> Iterator[tuple[int, int]]:
-    """start:stop in pieces of at most ``work`` (WORK), but of at least ``alignment`` rows.
+    """start:stop in pieces of at most ``work`` (``work_of_call``), but of at least ``alignment`` rows.
 
     >>> list(row_slices(0, 200, 10, work=1280))
     [(0, 128), (128, 200)]
     """
-    step = max(1, (work or WORK) // max(1, work_per_row) // alignment) * alignment
+    work = work or work_of_call(work_per_row)
+    step = max(1, work // max(1, work_per_row) // alignment) * alignment
     for first in range(start, stop, step):
         yield first, min(first + step, stop)
 
 
-def group_runs(borders: Indices, work_per_row: int, work: int = WORK) -> Iterator[Indices]:
-    """Borders of runs of consecutive groups: each run of at most ``work``, but of at least one group.
+def group_runs(borders: Indices, work_per_row: int, work: int | None = None) -> Iterator[Indices]:
+    """Borders of runs of consecutive groups, each of at most ``work`` (``work_of_call``), but of at least one group.
 
     >>> import numpy as np
     >>> [run.tolist() for run in group_runs(np.array([0, 64, 128, 192]), 10, work=1280)]
     [[0, 64, 128], [128, 192]]
     """
+    work = work or work_of_call(work_per_row)
     if int(borders[-1] - borders[0]) * work_per_row <= work:
         yield borders
         return

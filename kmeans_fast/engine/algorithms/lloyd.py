@@ -5,7 +5,7 @@ from __future__ import annotations
 from ...backends.protocol import Array, Backend, Floats, Indices, Labels, Rows, group_borders
 from ..moving_sums import MovingSums
 from ..partials import Partials
-from ..slices import WORK, group_runs, row_slices
+from ..slices import group_runs, row_slices, work_of_call
 
 
 class Lloyd:
@@ -48,7 +48,7 @@ class Lloyd:
         totals = Partials.zeros(*centers.shape)
         work_per_row = len(centers) * self.rows.values_per_row
         for run in group_runs(group_borders(self.rows.n, len(centers)), work_per_row):
-            if int(run[-1] - run[0]) * work_per_row > 2 * WORK:
+            if int(run[-1] - run[0]) * work_per_row > 2 * work_of_call(work_per_row):
                 self._step_in_pieces(run, centers, totals)
             else:
                 totals.n_changed += self.backend.nearest_and_sum(

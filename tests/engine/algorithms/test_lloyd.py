@@ -19,9 +19,8 @@ def test_small_pieces_change_no_bit(work: int, row: Row, monkeypatch: pytest.Mon
     backend, centers, results = row.open(), X[:3].copy(), []
     assert len(group_borders(3100, 3)) > 5, "too few groups"
     for limit in (slices.WORK, work):
-        monkeypatch.setattr(lloyd, "WORK", limit)
-        monkeypatch.setattr(slices.group_runs, "__defaults__", (limit,))
         monkeypatch.setattr(slices, "WORK", limit)
+        monkeypatch.setattr(slices, "MOST_WORK", limit)
         labels = np.full(3100, -1, np.int32)
         totals = lloyd.Lloyd(backend, backend.prepare(X, weights), labels, 1).step(centers, None)
         results.append((labels, totals.sums, totals.mass, totals.n_changed))
