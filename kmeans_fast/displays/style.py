@@ -50,5 +50,7 @@ def background(ax: Axes) -> Any:
 
 
 def legend_outside(ax: Axes, **options: Any) -> Any:
-    """A legend beside the axes, where it covers nothing; constrained layout makes room for it."""
+    """A legend beside the axes, where it covers nothing; inside, where no layout makes room for it beside them."""
+    if ax.figure.get_layout_engine() is None:
+        return ax.legend(loc="best", fontsize="small", framealpha=0.7, **options)
     return ax.legend(loc="upper left", bbox_to_anchor=(1.01, 1.0), borderaxespad=0.0, frameon=False, **options)

@@ -7,6 +7,7 @@ import pytest
 
 pytest.importorskip("matplotlib")
 
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from scipy.sparse import csr_array
 from sklearn.cluster import DBSCAN
@@ -73,3 +74,12 @@ def test_sparse_rows_and_wrong_labels_are_refused() -> None:
         ClustersDisplay.from_labels(csr_array(BLOBS), np.arange(900) % 3)
     with pytest.raises(ValueError, match="expected \\(900,\\)"):
         ClustersDisplay.from_labels(BLOBS, [0, 1])
+
+
+@pytest.mark.parametrize("layout", [None, "constrained"])
+def test_a_legend_covers_no_other_axes(layout: str | None) -> None:
+    figure = Figure(layout=layout)  # type: ignore[arg-type]
+    left, right = figure.subplots(1, 2)
+    ClustersDisplay.from_estimator(KMeans(3, random_state=0).fit(DIGITS), DIGITS, ax=left)
+    FigureCanvasAgg(figure).draw()
+    assert left.get_legend().get_window_extent().x1 <= right.get_window_extent().x0
