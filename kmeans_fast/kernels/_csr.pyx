@@ -100,7 +100,7 @@ cdef Call begin(CsrRows rows, const void* c, Py_ssize_t k, bint is_scored, bint 
     return call
 
 
-cdef int threads_of(CsrRows rows, Py_ssize_t n_rows, Py_ssize_t k, int n_threads) noexcept:
+cdef int threads_of(CsrRows rows, Py_ssize_t n_rows, Py_ssize_t k, int n_threads) noexcept nogil:
     return threads_for(<double>n_rows * (rows._values_per_row + 8) * k, n_threads)
 
 

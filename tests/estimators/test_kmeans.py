@@ -127,8 +127,8 @@ def test_nothing_given_is_changed(backend: str) -> None:
     for copy_x in (True, False):
         model = KMeans(5, init=init, copy_x=copy_x, backend=backend).fit(X, sample_weight=weights)
         model.predict(X), model.transform(X), model.score(X, sample_weight=weights)
-    for now, then in zip((X, init, weights), before, strict=True):
-        np.testing.assert_array_equal(now, then)
+    for after, copy in zip((X, init, weights), before, strict=True):
+        np.testing.assert_array_equal(after, copy)
     assert not np.shares_memory(model.cluster_centers_, init)
     assert model.init is init
 

@@ -146,7 +146,7 @@ static void FN(move_fixed)(const kf_rows *rows, const int64_t *moved, const int3
 
 /* The same sums and mass, one cluster after the other: for each cluster j of [first, stop), the places
    order[starts[j]] to order[starts[j + 1]]. A place is a row beyond first_row; or, where moved is given, place 2 m
-   is the row moved[m] that leaves the cluster and 2 m + 1 the same row that joins it. */
+   is the row moved[m] that leaves the cluster and 2 m + 1 the same row that joins it (never as whole numbers). */
 static void FN(sum_clusters)(const kf_rows *rows, ptrdiff_t first_row, const int64_t *moved, const int32_t *order,
                              const ptrdiff_t *starts, ptrdiff_t first, ptrdiff_t stop, const kf_sums *sums)
 {
@@ -161,7 +161,7 @@ static void FN(sum_clusters)(const kf_rows *rows, ptrdiff_t first_row, const int
             double weight = rows->weights == NULL ? 1.0 : rows->weights[row];
             FN(add_pair)(sums->mass + j, sums->mass_lo + j, leaves ? -weight : weight);
             if (lo == NULL)
-                FN(add_fixed_row)(x, d, 0, leaves ? -rows->fixed_scale : rows->fixed_scale, sums->fixed + j * sums->stride);
+                FN(add_fixed_row)(x, d, 0, rows->fixed_scale, sums->fixed + j * sums->stride);
             else if (rows->weights == NULL && inverse_unit == 1.0 && !leaves)
                 FN(add_row)(x, d, 0, hi, lo);
             else
