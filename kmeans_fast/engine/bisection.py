@@ -258,11 +258,6 @@ def mean(backend: Backend, rows: Rows, n_threads: int) -> Array:
     return totals.means(rows.data_unit, rows.X.dtype)[0]
 
 
-def at_rows(X: Any, indices: Indices) -> Any:
-    """A copy of some rows of X; ``take`` is several times faster than indexing, but for arrays alone."""
-    return np.asarray(X).take(indices, axis=0) if isinstance(X, np.ndarray) else X[indices]
-
-
 def descend(backend: Backend, rows: Rows, root: Node, n_threads: int = 1) -> Labels:
     """Label (n,) of the leaf that each of the rows reaches; rows are copied in pieces of fixed size only."""
     labels = np.empty(rows.n, dtype=np.int32)
@@ -281,7 +276,7 @@ def descend(backend: Backend, rows: Rows, root: Node, n_threads: int = 1) -> Lab
         step = max(1, PIECE_VALUES // rows.d)
         for first in range(0, indices.shape[0], step):
             piece = slice(first, first + step)
-            part = backend.prepare(at_rows(rows.X, indices[piece]), n_threads=n_threads)
+            part = backend.take(rows, indices[piece])
             assign(backend, part, centers, sides[piece], n_threads)
         waiting += [(branch, indices[sides == side]) for side, branch in enumerate(node.branches)]
     return labels

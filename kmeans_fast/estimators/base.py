@@ -193,7 +193,11 @@ class BaseKMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
 
     def _checked(self, X: Any) -> Array:
         check_is_fitted(self)
-        X = check_X(X, self, reset=False, check_finite=self._metric is not METRICS["euclidean"])
+        return self._of_metric(X, reset=False)
+
+    def _of_metric(self, X: Any, *, reset: bool) -> Array:
+        """X as the metric sees its rows; for 'euclidean', ``prepared`` is yet to see whether they are finite."""
+        X = check_X(X, self, reset=reset, check_finite=self._metric is not METRICS["euclidean"])
         return cast(Array, self._metric.rows(X))
 
     @property

@@ -171,7 +171,7 @@ class KMeans(CallbackSupportMixin, BaseKMeans):
             The fitted estimator.
         """
         with self._unchanged_if_interrupted():
-            X = self._metric.rows(check_X(X, self, check_finite=self.metric != "euclidean"))
+            X = self._of_metric(X, reset=True)
             weights = check_weights(sample_weight, X)
             backend, n_threads = self._backend_and_threads(X)
             rows = prepared(self, backend, X, weights, copy_budget=self.copy_budget, n_threads=n_threads)
