@@ -89,7 +89,7 @@ def test_runs_share_the_rows(monkeypatch: pytest.MonkeyPatch) -> None:
             backend, name, lambda *a, name=name, original=original, **o: calls.append(name) or original(*a, **o)
         )
     validated = []
-    monkeypatch.setattr("kmeans_fast.estimators.kmeans.check_X", lambda X, *a, **o: validated.append(1) or X)
+    monkeypatch.setattr("kmeans_fast.estimators.base.check_X", lambda X, *a, **o: validated.append(1) or X)
     fitted(NOISE, 8, n_init=5, backend="identity")
     assert calls.count("prepare") == len(validated) == 1 and "sum_by_label" in calls
 
