@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 
 from kmeans_fast.backends import get_backend
-from kmeans_fast.backends.protocol import KERNELS, Backend, Rows, group_borders, take_rows
+from kmeans_fast.backends.ordered_sums import group_borders
+from kmeans_fast.backends.protocol import KERNELS, Backend, Rows, take_rows
 
 from . import check, datasets, peers
 from .datasets import Array

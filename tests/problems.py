@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from tables import prepared
 
-from kmeans_fast.backends.protocol import group_borders
+from kmeans_fast.backends.ordered_sums import group_borders
 
 
 def read_only(array: np.ndarray) -> np.ndarray:

@@ -17,7 +17,7 @@ from sklearn.datasets import load_digits
 from tables import AMPLE, KERNELS, Row, every_backend, every_case, every_isa, prepared
 
 from kmeans_fast.backends import get_backend
-from kmeans_fast.backends.protocol import group_borders
+from kmeans_fast.backends.ordered_sums import group_borders
 
 NS = (1, 2, 3, 31, 32, 33, 63, 64, 65, 127, 129, 1000)
 DS = (1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 33, 64, 100)

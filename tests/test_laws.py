@@ -13,7 +13,7 @@ from threadpoolctl import threadpool_limits
 
 from kmeans_fast import KMeans
 from kmeans_fast._threads import worthwhile
-from kmeans_fast.backends.protocol import group_borders
+from kmeans_fast.backends.ordered_sums import group_borders
 
 every_dtype = pytest.mark.parametrize("dtype", ["float32", "float64"])
 

@@ -18,7 +18,7 @@ from tables import ALL_ROWS, Row, every_backend, every_case, every_isa, in_use, 
 from kmeans_fast import KMeans, kmeans_plusplus
 from kmeans_fast.backends import identity
 from kmeans_fast.backends.csr import is_wide
-from kmeans_fast.backends.protocol import group_borders
+from kmeans_fast.backends.ordered_sums import group_borders
 from kmeans_fast.engine.inertia import mean_variance
 
 every_dtype = pytest.mark.parametrize("dtype", [np.float32, np.float64])

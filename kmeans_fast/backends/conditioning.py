@@ -13,7 +13,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from .protocol import SUM_BLOCK, Array, Floats, NotFiniteError, ordered_sum
+from .ordered_sums import SUM_BLOCK, ordered_sum
+from .protocol import Array, Floats, NotFiniteError
 
 SAMPLE = 129
 """Rows whose median is the origin: enough that no few outliers move it."""

@@ -11,8 +11,9 @@ import numpy as np
 import numpy.typing as npt
 
 from .decider import is_safe, sq_dists_paired
+from .ordered_sums import strided_sum
 from .pairs import exact_bincount
-from .protocol import Array, Floats, Indices, Labels, strided_sum, take_rows
+from .protocol import Array, Floats, Indices, Labels, take_rows
 
 MOST_COLUMNS = 2**31 - 1
 

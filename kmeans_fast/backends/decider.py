@@ -13,7 +13,8 @@ import math
 import numpy as np
 import numpy.typing as npt
 
-from .protocol import Array, Floats, Labels, strided_sum
+from .ordered_sums import strided_sum
+from .protocol import Array, Floats, Labels
 
 SAFE = (2.0**-900, 2.0**1000)
 

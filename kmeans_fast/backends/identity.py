@@ -19,8 +19,9 @@ from .numpy_rows import NumpyRows, chunks, conditioned
 from .numpy_rows import part_of as part_of
 from .numpy_rows import prepare as prepare
 from .numpy_rows import take as take
+from .ordered_sums import add_pairs, ordered_sum, quotients, strided_sum
 from .pairs import add_runs, exact_bincount
-from .protocol import Array, Floats, Indices, Labels, add_pairs, ordered_sum, quotients, strided_sum
+from .protocol import Array, Floats, Indices, Labels
 
 name = "identity"
 isa = "numpy"

@@ -1,4 +1,4 @@
-"""Sums by cluster in NumPy: some that lose no digit and become pairs (protocol.py), and some in a fixed order."""
+"""Sums by cluster in NumPy: some that lose no digit and become pairs (ordered_sums.py), and some in a fixed order."""
 
 from __future__ import annotations
 

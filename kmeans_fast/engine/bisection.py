@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..backends.protocol import Array, Backend, Floats, Indices, Labels, Rows, group_borders, ordered_sum
+from ..backends.ordered_sums import group_borders, ordered_sum
+from ..backends.protocol import Array, Backend, Floats, Indices, Labels, Rows
 from .loop import Iteration, iterate, settle
 from .partials import Partials
 from .shard import Shard, assign, in_data_units

@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from ..backends.protocol import SUM_BLOCK, Array, Floats
+from ..backends.ordered_sums import SUM_BLOCK
+from ..backends.protocol import Array, Floats
 from .loop import Iteration
 from .partials import Partials
 from .shard import Shard

@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..backends.protocol import LANES, Array, Floats, strided_sum
+from ..backends.ordered_sums import LANES, strided_sum
+from ..backends.protocol import Array, Floats
 from .slices import cache_slices
 
 ORDINARY = 2.0**400

@@ -14,7 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from ..backends.protocol import Array, Backend, Floats, Indices, Rows, ordered_sum, take_rows
+from ..backends.ordered_sums import ordered_sum
+from ..backends.protocol import Array, Backend, Floats, Indices, Rows, take_rows
 from .loop import squared_shifts
 from .partials import Partials
 from .seeding import RandomState, probabilities, seed

@@ -6,7 +6,8 @@ import math
 
 import numpy as np
 
-from ..backends.protocol import Backend, Indices, Labels, Rows, group_borders
+from ..backends.ordered_sums import group_borders
+from ..backends.protocol import Backend, Indices, Labels, Rows
 from .partials import Partials
 
 FEW = 1 / 12

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from ..backends.protocol import Array, Floats, add_pairs, quotients
+from ..backends.ordered_sums import add_pairs, quotients
+from ..backends.protocol import Array, Floats
 from .slices import cache_slices
 
 

@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..backends.protocol import Backend, Floats, Indices, Rows, ordered_sum, take_rows
+from ..backends.ordered_sums import ordered_sum
+from ..backends.protocol import Backend, Floats, Indices, Rows, take_rows
 from . import slices
 
 RandomState = np.random.RandomState | np.random.Generator

@@ -7,7 +7,8 @@ import math
 import numpy as np
 import numpy.typing as npt
 
-from ..backends.protocol import SUM_BLOCK, Array, Backend, Floats, Indices, Labels, Rows, group_borders
+from ..backends.ordered_sums import SUM_BLOCK, group_borders
+from ..backends.protocol import Array, Backend, Floats, Indices, Labels, Rows
 from .algorithms import ALGORITHMS
 from .partials import Partials
 from .slices import row_slices

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..backends.protocol import GROUP_ALIGNMENT, Indices
+from ..backends.ordered_sums import GROUP_ALIGNMENT
+from ..backends.protocol import Indices
 
 WORK = 2_000_000_000
 """Multiply-adds in one kernel call: on one core about 0.03 s with wide vectors, 0.5 s without any."""

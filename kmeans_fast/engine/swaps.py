@@ -15,7 +15,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..backends.protocol import Array, Floats, Indices, Labels, Rows, group_borders, ordered_sum, take_rows
+from ..backends.ordered_sums import group_borders, ordered_sum
+from ..backends.protocol import Array, Floats, Indices, Labels, Rows, take_rows
 from .loop import iterate
 from .metrics import Stored
 from .partials import Partials

@@ -12,7 +12,8 @@ import numpy.typing as npt
 from .._threads import resolve_n_threads
 from .._validation import check_X
 from ..backends import get_backend
-from ..backends.protocol import Array, Backend, Floats, Indices, Labels, Rows, group_borders, quotients
+from ..backends.ordered_sums import group_borders, quotients
+from ..backends.protocol import Array, Backend, Floats, Indices, Labels, Rows
 from ..engine.shard import label_sq_dists
 from ..engine.slices import group_runs
 

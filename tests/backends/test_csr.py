@@ -10,7 +10,8 @@ import pytest
 import scipy.sparse as sp
 
 from kmeans_fast.backends.csr import WIDE, csr_arrays, identity_sq_dists, is_wide, sums_by_label
-from kmeans_fast.backends.protocol import add_pairs, take_rows
+from kmeans_fast.backends.ordered_sums import add_pairs
+from kmeans_fast.backends.protocol import take_rows
 
 every_dtype = pytest.mark.parametrize("dtype", [np.float32, np.float64])
 

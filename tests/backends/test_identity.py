@@ -11,7 +11,8 @@ from tables import Row, every_backend
 
 from kmeans_fast.backends import get_backend, identity
 from kmeans_fast.backends.decider import decide_rows
-from kmeans_fast.backends.protocol import KERNELS, group_borders, ordered_sum
+from kmeans_fast.backends.ordered_sums import group_borders, ordered_sum
+from kmeans_fast.backends.protocol import KERNELS
 
 every_dtype = pytest.mark.parametrize("dtype", ["float32", "float64"])
 SHAPES = [(1, 1, 1), (65, 1, 3), (100, 2, 2), (120, 3, 8), (120, 9, 1), (115, 17, 33)]

@@ -7,8 +7,8 @@ import math
 import numpy as np
 import pytest
 
+from kmeans_fast.backends.ordered_sums import add_pairs
 from kmeans_fast.backends.pairs import exact_bincount
-from kmeans_fast.backends.protocol import add_pairs
 
 
 @pytest.mark.parametrize("decades", [0, 3, 30, 200])

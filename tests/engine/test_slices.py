@@ -7,7 +7,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from kmeans_fast.backends.protocol import group_borders
+from kmeans_fast.backends.ordered_sums import group_borders
 from kmeans_fast.engine.slices import group_runs, row_slices
 
 

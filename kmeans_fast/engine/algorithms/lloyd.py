@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from ...backends.protocol import Array, Backend, Floats, Indices, Labels, Rows, group_borders
+from ...backends.ordered_sums import group_borders
+from ...backends.protocol import Array, Backend, Floats, Indices, Labels, Rows
 from ..moving_sums import MovingSums
 from ..partials import Partials
 from ..slices import group_runs, row_slices, work_of_call

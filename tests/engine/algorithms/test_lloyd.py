@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from tables import Row, every_backend
 
-from kmeans_fast.backends.protocol import group_borders
+from kmeans_fast.backends.ordered_sums import group_borders
 from kmeans_fast.engine import slices
 from kmeans_fast.engine.algorithms import lloyd
 
