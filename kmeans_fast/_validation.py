@@ -132,8 +132,11 @@ def check_enough_rows(X: Array, n_clusters: int) -> None:
 
 def check_centers(centers: Any, X: Array, n_clusters: int) -> Array:
     """Initial centers (n_clusters, d) in X's dtype, finite; may share memory with what was given."""
-    with np.errstate(over="ignore", invalid="ignore"):
-        checked = as_kernel_array(check_array(centers, dtype=X.dtype, order="C"), X.dtype)
+    if is_kernel_array(centers) and centers.dtype == X.dtype and bool(np.isfinite(centers).all()):
+        checked: Array = centers
+    else:
+        with np.errstate(over="ignore", invalid="ignore"):
+            checked = as_kernel_array(check_array(centers, dtype=X.dtype, order="C"), X.dtype)
     if checked.shape[0] != n_clusters:
         raise ValueError(
             f"The shape of the initial centers {checked.shape} does not match the number of clusters {n_clusters}. "

@@ -47,10 +47,14 @@ cdef Py_ssize_t fixed_unit(void* job, Py_ssize_t part, int thread) noexcept nogi
 cdef Py_ssize_t join_unit(void* job, Py_ssize_t unit, int thread) noexcept nogil:
     """Add what the parts moved, for some clusters."""
     cdef move_job* j = <move_job*>job
-    cdef Py_ssize_t first = unit * CLUSTERS_OF_UNIT, stop = min(first + CLUSTERS_OF_UNIT, j.sums.k), part, center
+    cdef Py_ssize_t first = unit * CLUSTERS_OF_UNIT, stop = min(first + CLUSTERS_OF_UNIT, j.sums.k), part, center, at
     for part in range(j.n_parts):
         for center in range(first, stop):
-            add_fixed(&j.sums, center, <int64_t*>j.sums.buffers + (part * j.sums.k + center) * j.sums.stride)
+            at = center * j.sums.total.stride
+            add_fixed(
+                &j.sums, <int64_t*>j.sums.buffers + (part * j.sums.k + center) * j.sums.stride, j.sums.total.hi + at,
+                j.sums.total.lo + at,
+            )
             add_pair(j.sums.total.mass + center, j.sums.total.mass_lo + center, <double>j.counts[part * j.sums.k + center], 0.0)
     normalize_clusters(&j.sums, first, stop)
     return 0

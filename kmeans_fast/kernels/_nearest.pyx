@@ -12,8 +12,8 @@ from ._kernels cimport (
 )
 from ._parallel cimport run_units, threads_for
 from ._sums cimport (
-    add_fixed, add_pair, bind_sums, buffer_length, buffer_of, check_moved, close_gaps, normalize_clusters, sums_job,
-    whole_vectors,
+    add_fixed, add_pair, begin_thread, bind_sums, buffer_length, buffer_of, buffer_of_thread, check_moved,
+    close_gaps, normalize_clusters, pairs_of, sums_job, whole_vectors,
 )
 from ._types cimport label_t, real_t
 
@@ -25,22 +25,33 @@ cdef enum:
     CLUSTERS_OF_UNIT = 16
 
 
+cdef inline void sum_group(
+    const sums_job* j, Py_ssize_t group, Py_ssize_t first_d, Py_ssize_t n_d, const kf_sums* sums
+) noexcept nogil:
+    j.table.sum_by_label(
+        j.rows, j.borders[group], j.borders[group + 1] - j.borders[group], first_d, n_d,
+        j.labels + (j.borders[group] - j.borders[0]), sums,
+    )
+
+
 cdef Py_ssize_t sum_unit(void* job, Py_ssize_t unit, int thread) noexcept nogil:
     """Some features of one group."""
     cdef sums_job* j = <sums_job*>job
     cdef Py_ssize_t group = unit % j.n_groups, first_d = unit // j.n_groups * FEATURES_OF_UNIT, center
     cdef Py_ssize_t n_d = min(<Py_ssize_t>FEATURES_OF_UNIT, j.rows.d - first_d)
-    cdef kf_sums sums = buffer_of(j, group)
+    cdef kf_sums sums
+    if j.is_exact:
+        sums = buffer_of_thread(j, thread, j.borders[group + 1] - j.borders[group])
+        sum_group(j, group, first_d, n_d, &sums)
+        return 0
+    sums = buffer_of(j, group)
     for center in range(j.k):
         memset(sums.hi + center * j.stride + first_d, 0, n_d * sizeof(double))
         if sums.lo != NULL:
             memset(sums.lo + center * j.stride + first_d, 0, n_d * sizeof(double))
     if first_d == 0:
         memset(sums.mass, 0, 2 * whole_vectors(j.k) * sizeof(double))
-    j.table.sum_by_label(
-        j.rows, j.borders[group], j.borders[group + 1] - j.borders[group], first_d, n_d,
-        j.labels + (j.borders[group] - j.borders[0]), &sums,
-    )
+    sum_group(j, group, first_d, n_d, &sums)
     return 0
 
 
@@ -84,16 +95,23 @@ cdef Py_ssize_t clusters_unit(void* job, Py_ssize_t unit, int thread) noexcept n
 
 
 cdef Py_ssize_t join_unit(void* job, Py_ssize_t unit, int thread) noexcept nogil:
-    """Add the groups in order, for some clusters."""
+    """Add the groups in order, or what the threads have, for some clusters."""
     cdef sums_job* j = <sums_job*>job
     cdef Py_ssize_t first = unit * CLUSTERS_OF_UNIT, stop = min(first + CLUSTERS_OF_UNIT, j.k), group, center, t, at, source
+    cdef Py_ssize_t n_sums = j.k * j.stride
     cdef kf_sums sums
-    for group in range(j.n_groups):
+    cdef double* pairs
+    for group in range(j.n_threads if j.is_exact else j.n_groups):
         sums = buffer_of(j, group)
+        pairs = pairs_of(j, <int>group) if j.is_exact else NULL
         for center in range(first, stop):
             at, source = center * j.total.stride, center * j.stride
             if j.is_fixed:
-                add_fixed(j, center, sums.fixed + source)
+                add_fixed(j, sums.fixed + source, j.total.hi + at, j.total.lo + at)
+            if pairs != NULL and pairs[2 * n_sums + 1] != 0.0:
+                for t in range(j.rows.d):
+                    add_pair(j.total.hi + at + t, j.total.lo + at + t, pairs[source + t], pairs[n_sums + source + t])
+            if j.is_fixed:
                 continue
             for t in range(j.rows.d):
                 add_pair(j.total.hi + at + t, j.total.lo + at + t, sums.hi[source + t], sums.lo[source + t])
@@ -115,15 +133,17 @@ cdef void sum_groups(sums_job* job, int n_threads) noexcept nogil:
 
 cdef void join_groups(sums_job* job, int n_threads) noexcept nogil:
     cdef Py_ssize_t n_units = (job.k + CLUSTERS_OF_UNIT - 1) // CLUSTERS_OF_UNIT
-    run_units(join_unit, job, n_units, threads_for(<double>buffer_length(job) * job.n_groups, n_threads))
+    cdef Py_ssize_t n_buffers = job.n_threads if job.is_exact else job.n_groups
+    run_units(join_unit, job, n_units, threads_for(<double>job.k * job.stride * n_buffers, n_threads))
 
 
 cdef Loan begin_sums(
     sums_job* job, Rows rows, const int64_t[::1] borders, const label_t[::1] labels, double[:, :, ::1] sums,
-    double[:, ::1] mass,
+    double[:, ::1] mass, int n_threads,
 ):
     cdef Loan buffers
-    cdef Py_ssize_t group
+    cdef Py_ssize_t group, n_buffers
+    cdef int thread
     cdef size_t n_sums, n_starts
     job.n_groups = borders.shape[0] - 1
     if job.n_groups < 1:
@@ -139,13 +159,20 @@ cdef Loan begin_sums(
     for group in range(job.n_groups):
         if borders[group + 1] - borders[group] > rows._fixed_rows:
             job.is_fixed = False
-    n_sums = job.n_groups * buffer_length(job) * sizeof(double)
-    n_starts = job.n_groups * (job.k + 1) * sizeof(Py_ssize_t)
+    job.is_exact = False
     job.is_sorted = buffer_length(job) > ENTRIES_IN_CACHE
+    job.is_exact = job.is_fixed and rows.sums_are_exact and not job.is_sorted
+    job.n_threads, job.fixed_rows = n_threads, rows._fixed_rows
+    n_buffers = n_threads if job.is_exact else job.n_groups
+    n_sums = n_buffers * buffer_length(job) * sizeof(double)
+    n_starts = job.n_groups * (job.k + 1) * sizeof(Py_ssize_t)
     buffers = borrow(rows, n_sums + (n_starts + labels.shape[0] * sizeof(int32_t) if job.is_sorted else 0))
     job.buffers = <double*>buffers.memory
     job.starts = <Py_ssize_t*>(buffers.memory + n_sums)
     job.order = <int32_t*>(buffers.memory + n_sums + n_starts)
+    if job.is_exact:
+        for thread in range(n_threads):
+            begin_thread(job, thread)
     return buffers
 
 
@@ -174,6 +201,16 @@ cdef Py_ssize_t nearest_unit(void* job, Py_ssize_t unit, int thread) noexcept no
         j.rows, j.centers, first, n_rows, &j.scratch[thread], j.labels + done, j.moved + done, j.before + done
     )
     j.n_moved[unit] = n_changed
+    return n_changed
+
+
+cdef Py_ssize_t exact_unit(void* job, Py_ssize_t unit, int thread) noexcept nogil:
+    """Labels and sums of some rows, whatever their group."""
+    cdef assign_job* j = <assign_job*>job
+    cdef Py_ssize_t first = j.start + unit * ROWS_OF_UNIT, n_rows = min(<Py_ssize_t>ROWS_OF_UNIT, j.stop - first)
+    cdef kf_sums sums = buffer_of_thread(&j.sums, thread, n_rows)
+    cdef Py_ssize_t n_changed = nearest_unit(job, unit, thread)
+    j.table.sum_by_label(j.rows, first, n_rows, 0, j.rows.d, j.labels + unit * ROWS_OF_UNIT, &sums)
     return n_changed
 
 
@@ -207,8 +244,9 @@ def sum_by_label(
 ):
     """As in backends/protocol.py."""
     cdef sums_job job
-    cdef Loan buffers = begin_sums(&job, rows, borders, labels, sums, mass)
+    cdef Loan buffers
     n_threads = threads_for(<double>labels.shape[0] * rows.c.d, n_threads)
+    buffers = begin_sums(&job, rows, borders, labels, sums, mass, n_threads)
     with nogil:
         sum_groups(&job, n_threads)
         join_groups(&job, n_threads)
@@ -259,11 +297,11 @@ def nearest_and_sum(
     cdef Py_ssize_t n_changed, k = centers.shape[0], n_rows
     check_centers(rows, k, centers.shape[1], sizeof(real_t))
     check_centers(rows, sums.shape[1], centers.shape[1], sizeof(real_t))
-    buffers = begin_sums(&job.sums, rows, borders, labels, sums, mass)
     n_rows = labels.shape[0]
+    n_threads = threads_for(<double>n_rows * k * rows.c.d, n_threads)
+    buffers = begin_sums(&job.sums, rows, borders, labels, sums, mass, n_threads)
     if n_rows == 0:
         return 0
-    n_threads = threads_for(<double>n_rows * k * rows.c.d, n_threads)
     copy_if_it_pays(rows, n_rows, k)
     packed = pack_centers(rows, &centers[0, 0], k, rows.table.choose_shape(&rows.c, n_rows, k), n_threads)
     scratch = scratch_for(rows, packed, False, n_threads)
@@ -271,7 +309,9 @@ def nearest_and_sum(
     job.start, job.stop, job.labels = borders[0], borders[job.sums.n_groups], &labels[0]
     job.moved, job.before = NULL, NULL
     with nogil:
-        if not job.sums.is_sorted and (n_threads == 1 or job.sums.n_groups >= GROUPS_OF_A_THREAD * n_threads):
+        if job.sums.is_exact:
+            n_changed = run_units(exact_unit, &job, n_units_of(&job), n_threads)
+        elif not job.sums.is_sorted and (n_threads == 1 or job.sums.n_groups >= GROUPS_OF_A_THREAD * n_threads):
             n_changed = run_units(group_unit, &job, job.sums.n_groups, n_threads)
         else:
             n_changed = assign_units(&job, n_threads)

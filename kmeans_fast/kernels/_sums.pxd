@@ -1,6 +1,6 @@
 # Sums of clusters on their way: buffers of groups, and totals that are pairs (c/sums.inc.h).
 from libc.stdint cimport int32_t, int64_t
-from libc.string cimport memmove
+from libc.string cimport memmove, memset
 
 from ._kernels cimport KF_LANES, Rows, check_centers, kf_rows, kf_sums, kf_table
 from ._types cimport label_t
@@ -16,6 +16,9 @@ cdef struct sums_job:
     double* buffers             # of each group: sums and mass, each as pairs
     kf_sums total
     bint is_fixed               # sums in buffers are whole numbers
+    bint is_exact               # and no order can be seen: a buffer is a thread's, not a group's
+    int n_threads
+    double fixed_rows           # in so many rows, whole numbers don't overflow
     bint is_sorted              # rows of a group are sorted by label before they are summed
     int32_t* order              # of the row borders[0]: places in a group, sorted by label
     Py_ssize_t* starts          # n_groups x (k + 1): where each label begins
@@ -26,7 +29,11 @@ cdef inline Py_ssize_t whole_vectors(Py_ssize_t n) noexcept nogil:
 
 
 cdef inline Py_ssize_t buffer_length(const sums_job* job) noexcept nogil:
-    return job.k * job.stride * (1 if job.is_fixed else 2) + 2 * whole_vectors(job.k)
+    """Sums and mass; of a thread also pairs, where its whole numbers go before they overflow, and what ``pairs_of`` says."""
+    cdef Py_ssize_t n_sums = job.k * job.stride, n_mass = 2 * whole_vectors(job.k)
+    if job.is_exact:
+        return whole_vectors(3 * n_sums + n_mass + 2)
+    return n_sums * (1 if job.is_fixed else 2) + n_mass
 
 
 cdef inline kf_sums buffer_of(const sums_job* job, Py_ssize_t group) noexcept nogil:
@@ -37,6 +44,11 @@ cdef inline kf_sums buffer_of(const sums_job* job, Py_ssize_t group) noexcept no
     sums.mass_lo = sums.mass + whole_vectors(job.k)
     sums.stride = job.stride
     return sums
+
+
+cdef inline double* pairs_of(const sums_job* job, int thread) noexcept nogil:
+    """Of a thread's buffer: hi, lo; then how many rows its whole numbers hold, and whether the pairs hold any."""
+    return job.buffers + thread * buffer_length(job) + job.k * job.stride + 2 * whole_vectors(job.k)
 
 
 cdef inline void add_pair(double* hi, double* lo, double term, double term_lo) noexcept nogil:
@@ -52,13 +64,39 @@ cdef inline void normalize(double* hi, double* lo) noexcept nogil:
     hi[0] = total
 
 
-cdef inline void add_fixed(sums_job* j, Py_ssize_t center, const int64_t* fixed) noexcept nogil:
-    """Add a group's whole numbers to the sums of one center."""
+cdef inline void add_fixed(const sums_job* j, const int64_t* fixed, double* hi, double* lo) noexcept nogil:
+    """Add whole numbers (d,) to pairs."""
     cdef double unit = 1.0 / j.rows.fixed_scale, high
-    cdef Py_ssize_t t, at = center * j.total.stride
+    cdef Py_ssize_t t
     for t in range(j.rows.d):
         high = <double>fixed[t]
-        add_pair(j.total.hi + at + t, j.total.lo + at + t, high * unit, <double>(fixed[t] - <int64_t>high) * unit)
+        add_pair(hi + t, lo + t, high * unit, <double>(fixed[t] - <int64_t>high) * unit)
+
+
+cdef inline void begin_thread(const sums_job* job, int thread) noexcept nogil:
+    cdef double* pairs = pairs_of(job, thread)
+    cdef Py_ssize_t n_sums = job.k * job.stride, before = n_sums + 2 * whole_vectors(job.k)
+    memset(pairs - before, 0, before * sizeof(double))
+    pairs[2 * n_sums] = pairs[2 * n_sums + 1] = 0.0
+
+
+cdef inline kf_sums buffer_of_thread(const sums_job* job, int thread, Py_ssize_t n_rows) noexcept nogil:
+    """With room for n_rows more."""
+    cdef kf_sums sums = buffer_of(job, thread)
+    cdef Py_ssize_t n_sums = job.k * job.stride, center
+    cdef double* pairs = pairs_of(job, thread)
+    cdef double* n_summed = pairs + 2 * n_sums
+    if n_summed[0] + n_rows > job.fixed_rows:
+        if n_summed[1] == 0.0:
+            memset(pairs, 0, 2 * n_sums * sizeof(double))
+        for center in range(job.k):
+            add_fixed(
+                job, sums.fixed + center * job.stride, pairs + center * job.stride, pairs + n_sums + center * job.stride
+            )
+        memset(sums.fixed, 0, n_sums * sizeof(int64_t))
+        n_summed[0], n_summed[1] = 0.0, 1.0
+    n_summed[0] += n_rows
+    return sums
 
 
 cdef inline void normalize_clusters(sums_job* j, Py_ssize_t first, Py_ssize_t stop) noexcept nogil:

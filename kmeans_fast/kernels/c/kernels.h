@@ -12,7 +12,7 @@
 #include "csr.h"
 
 enum {
-    KF_GROUP_ALIGNMENT = 64, /* rows; as GROUP_ALIGNMENT in backends/protocol.py */
+    KF_GROUP_ALIGNMENT = 64, /* rows; as GROUP_ALIGNMENT in backends/ordered_sums.py */
     KF_SUM_BLOCK = 512,      /* rows; as SUM_BLOCK there */
     KF_LANES = 8,            /* strided partial sums of the decider; as LANES in backends/decider.py */
     KF_ROWS_OF_CALL = 512,   /* rows that nearest and two_nearest take at most */
