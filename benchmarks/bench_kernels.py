@@ -118,6 +118,15 @@ def move_centers(backend: Backend, rows: Rows, problem: Problem, n_threads: int)
     return call
 
 
+def iterations(backend: Backend, rows: Rows, problem: Problem, n_threads: int) -> Call:
+    """Four of them, from the same centers in each call."""
+    _, d, k = problem.shape
+    path, steps = np.stack([problem.centers] * 5), np.empty((4, 4))
+    labels, sums, mass = problem.labels.copy(), np.zeros((2, k, d)), np.zeros((2, k))
+    borders = group_borders(rows.n, k)
+    return lambda: backend.iterate(rows, borders, path, labels, sums, mass, steps, -1.0, n_threads=n_threads)
+
+
 def make_blocks(backend: Backend, rows: Rows, problem: Problem, n_threads: int) -> Call:
     def call() -> None:
         backend.make_blocks(rows, problem.labels, n_threads=n_threads)
@@ -194,6 +203,7 @@ KERNEL_CALLS: dict[str, Build] = {
     "sum_by_label": sum_by_label,
     "move": move,
     "move_centers": move_centers,
+    "iterate": iterations,
     "make_blocks": make_blocks,
     "nearest_in_blocks": nearest_in_blocks,
     "two_nearest": two_nearest,

@@ -68,6 +68,13 @@ class Problem:
         out["moments"] = backend.move_centers(rows, sums, mass, centers, new_centers, sq_shifts, **threads)
         out.update({"new centers": new_centers, "sq_shifts": sq_shifts})
 
+        path, steps = np.stack([centers] * 5), np.full((4, 4), np.nan)
+        labels, sums, mass = np.full(n, -1, dtype=np.int32), np.ones((2, k, d)), np.ones((2, k))
+        n_made = backend.iterate(rows, group_borders(n, k), path, labels, sums, mass, steps, 0.0, **threads)
+        is_cut = bool(np.isnan(steps[n_made - 1, 1]))
+        out.update({"iterations": n_made, "labels iterate": labels, "sums iterate": sums[0], "mass iterate": mass[0]})
+        out.update({"path": path[: n_made + 1 - is_cut], "steps": steps[:n_made, : 1 if is_cut else 4].copy()})
+
         labels = np.arange(n, dtype=np.int32) % k
         moved, old = np.full(n, -7, dtype=np.int64), np.full(n, -7, dtype=np.int32)
         n_moved = backend.nearest(rows, 0, n, centers, labels, moved, old, **threads)

@@ -14,6 +14,7 @@ import numpy as np
 from .conditioning import Conditioning, allowed_budget, condition
 from .csr import csr_arrays
 from .curve import places_on_curve
+from .iterations import iterations_of
 from .numpy_rows import rest_of_budget
 from .pairs import add_runs
 from .protocol import Array, Floats, Indices, Labels
@@ -26,11 +27,13 @@ try:
         _csr,
         _csr_sums,
         _distances,
+        _iterate,
         _kernels,
         _moves,
         _nearest,
         _seeding,
         _sum_distances,
+        _sums,
     )
 except ImportError as error:
     raise ImportError(
@@ -83,9 +86,10 @@ class Compiled:
     name = "compiled"
     nearest = staticmethod(of_rows(_nearest.nearest, _csr.nearest))
     nearest_and_sum = staticmethod(of_rows(_nearest.nearest_and_sum, csr_nearest_and_sum))
-    sum_by_label = staticmethod(of_rows(_nearest.sum_by_label, _csr_sums.sum_by_label))
+    sum_by_label = staticmethod(of_rows(_sums.sum_by_label, _csr_sums.sum_by_label))
     move = staticmethod(of_rows(_moves.move, _csr_sums.move))
     move_centers = staticmethod(_centers.move_centers)
+    iterate = staticmethod(of_rows(_iterate.iterate, iterations_of(csr_nearest_and_sum, _centers.move_centers)))
     two_nearest = staticmethod(of_rows(_bounds.two_nearest, _csr.two_nearest))
     nearest_in_blocks = staticmethod(_boxes.nearest_in_blocks)
     candidate_potentials = staticmethod(of_rows(_seeding.candidate_potentials, _csr.candidate_potentials))

@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from .csr import identity_sq_dists, is_wide, sums_by_label
 from .decider import decide_rows, is_safe, rescaled, sq_dists_direct, sq_dists_paired
+from .iterations import iterations_of
 from .numpy_rows import NumpyRows, chunks, conditioned
 from .numpy_rows import part_of as part_of
 from .numpy_rows import prepare as prepare
@@ -173,6 +174,9 @@ def move_centers(
         from_sums[part] = strided_sum(about * (mass[0, part, None] * origin - sums[0, part]))
         from_means[part] = strided_sum(about * about) * mass[0, part]
     return float(np.cumsum(from_sums)[-1]), float(np.cumsum(from_means)[-1])
+
+
+iterate = iterations_of(nearest_and_sum, move_centers)
 
 
 def add_by_cluster(

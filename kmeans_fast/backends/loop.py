@@ -22,12 +22,14 @@ from .identity import (
     take,
     two_nearest,
 )
+from .iterations import iterations_of
 from .protocol import Array, Floats, Indices, Labels
 
 __all__ = [
     "candidate_potentials",
     "distances",
     "inertia",
+    "iterate",
     "label_sq_dists",
     "lower_sq_dists",
     "make_blocks",
@@ -91,6 +93,9 @@ def nearest_and_sum(
     n_changed = nearest(rows, int(borders[0]), int(borders[-1]), centers, labels)
     sum_by_label(rows, borders, labels, sums, mass)
     return n_changed
+
+
+iterate = iterations_of(nearest_and_sum, move_centers)
 
 
 def sum_by_label(

@@ -63,6 +63,11 @@ def ordered_sum(terms: Floats, total: float = 0.0) -> float:
     return total
 
 
+def in_order(terms: Floats) -> float:
+    """Terms (n,), n > 0, added up one after the other."""
+    return float(np.add.accumulate(terms)[-1])
+
+
 def add_pairs(pairs: Floats, terms: Floats) -> None:
     """Add terms (m, ...) to pairs (2, ...), and make pairs[0] the rounded sum."""
     high, low = pairs[0].copy(), pairs[1].copy()

@@ -42,6 +42,7 @@ KERNELS = (
     "sum_by_label",
     "move",
     "move_centers",
+    "iterate",
     "two_nearest",
     "make_blocks",
     "nearest_in_blocks",
@@ -207,6 +208,28 @@ class Backend(Protocol):
 
         That is ``sum_j (c_j - o).(m_j o - S_j)`` and ``sum_j m_j ||c_j - o||^2``, o = ``origin``, in units: by
         ``strided_sum`` over the features, then over j in order. Means are ``quotients``, rounded to X's dtype.
+        """
+
+    def iterate(
+        self,
+        rows: Rows,
+        borders: Indices,
+        centers: Array,
+        labels: Labels,
+        sums: Floats,
+        mass: Floats,
+        steps: Floats,
+        sq_shift: float,
+        *,
+        n_threads: int = 1,
+    ) -> int:
+        """At most m of Lloyd's iterations over the rows ``borders[0]:borders[-1]``; return how many were made.
+
+        Iteration i is ``nearest_and_sum`` with ``centers[i]`` and ``move_centers`` to ``centers[i + 1]``, of centers
+        (m + 1, k, d). To ``steps[i]`` (m, 4) it writes the number of labels that changed, the sum of the squared moves
+        over j in order, and the two numbers of ``move_centers``. It is the last if the squared moves are at most
+        ``sq_shift``, if neither label nor center changed, or if a cluster has no mass: it then moves no center, and
+        ``steps[i, 1]`` is nan. ``sums`` and ``mass`` are overwritten by those of the last.
         """
 
     def two_nearest(

@@ -124,7 +124,8 @@ class Splitter:
     def _run(self, rows: Rows) -> Split:
         shard = Shard(self.backend, rows, 2, algorithm=self.algorithm, n_threads=self.n_threads)
         threshold = self.tol / rows.data_unit / rows.data_unit
-        for step in iterate(shard, self.first_centers(rows), self.max_iter):
+        enough = None if self.say else threshold
+        for step in iterate(shard, self.first_centers(rows), self.max_iter, enough=lambda: enough):
             is_near = step.n_filled == 0 and step.sq_shift <= threshold
             if self.say:
                 self._tell(self.say, shard, step, is_near)

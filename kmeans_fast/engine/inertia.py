@@ -38,6 +38,8 @@ class Spread:
             potential = np.empty(1)
             shard.backend.candidate_potentials(rows, None, rows.origin[None], potential, n_threads=shard.n_threads)
             self.sq_spread = float(potential[0])
+        self.is_precise = True
+        """Whether the last inertia needed no pass over the rows."""
         self.mean_variance = math.nan
         # About a zero origin, an offset would cancel.
         if rows.weights is None and not rows.is_sparse:
@@ -46,11 +48,17 @@ class Spread:
 
     def inertia(self, shard: Shard, iteration: Iteration) -> float:
         """Inertia of the rows about the centers that they were assigned to."""
-        from_sums, from_means = iteration.moments or self._moments(iteration.centers, iteration.totals)
+        if iteration.moments is not None:
+            from_sums, from_means = iteration.moments
+        else:
+            assert iteration.totals is not None
+            from_sums, from_means = self._moments(iteration.centers, iteration.totals)
         value, bound = self._inertia_and_bound(len(iteration.centers), from_sums, from_means)
-        if bound <= PRECISION * value:
+        self.is_precise = bound <= PRECISION * value
+        if self.is_precise:
             return value
-        return shard.inertia(iteration.centers)
+        has_labels = iteration.totals is not None
+        return shard.inertia(iteration.centers) if has_labels else shard.inertia_about(iteration.centers)
 
     def _moments(self, centers: Array, totals: Partials) -> tuple[float, float]:
         """What ``move_centers`` gives, where some cluster has no mass and so no new center."""

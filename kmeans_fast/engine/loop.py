@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
+from ..backends.ordered_sums import in_order
 from ..backends.protocol import Array, Floats, Labels
 from .empty_clusters import Rule, take_farthest
 from .partials import Partials
@@ -21,20 +24,21 @@ class Iteration:
     """(k, d): the centers that the rows were assigned to."""
     new_centers: Array
     """(k, d): the means of these rows."""
-    totals: Partials
+    totals: Partials | None
+    """None where later iterations were made at once with this one: the labels of the shard are theirs too."""
+    n_changed: int
     n_filled: int
     """Empty clusters that were given a row."""
-    sq_shifts: Floats
-    """(k,): squared moves of the centers, in ``data_unit**2``."""
     sq_shift: float
-    """Their sum."""
+    """Sum of the squared moves of the centers, in ``data_unit**2``."""
+    seconds: float
     moments: tuple[float, float] | None
     """What ``move_centers`` says of the inertia; None where a cluster was empty."""
 
     @property
     def is_settled(self) -> bool:
         """No label changed, no cluster was filled and no center moved: the labels are right for the new centers too."""
-        return self.totals.n_changed == 0 and self.n_filled == 0 and self.sq_shift == 0.0
+        return self.n_changed == 0 and self.n_filled == 0 and self.sq_shift == 0.0
 
 
 def iterate(
@@ -43,27 +47,47 @@ def iterate(
     max_iter: int,
     fill_empty: Rule = take_farthest,
     stored: Callable[[Array, Array], Array] | None = None,
+    enough: Callable[[], float | None] = lambda: None,
 ) -> Iterator[Iteration]:
     """Yield one Iteration after the other; who consumes them decides when to stop.
 
-    ``stored`` says how new centers are kept, if not as they are; it is given them and the centers before.
+    ``stored`` says how new centers are kept, if not as they are; it is given them and the centers before. ``enough``
+    says at which sum of squared moves the consumer will stop: iterations of little work are then made several at once.
     """
-    sq_shifts = None
-    for n_iter in range(1, max_iter + 1):
-        totals = shards.step(centers, sq_shifts)
+    sq_shifts, n_iter = None, 0
+    while n_iter < max_iter:
+        began, totals = time.perf_counter(), None
+        limit = enough() if stored is None else None
+        most = min(shards.steps_at_once, max_iter - n_iter)
+        if limit is not None and most > 1:
+            path, steps, totals = shards.run_ahead(centers, most, limit)
+            n_moved = len(steps) - math.isnan(steps[-1][1])
+            seconds = (time.perf_counter() - began) / len(steps)
+            for i, (n_changed, sq_shift, from_sums, from_means) in enumerate(steps[:n_moved]):
+                of_last = totals if i == len(steps) - 1 else None
+                n_iter += 1
+                moments = from_sums, from_means
+                yield Iteration(n_iter, path[i], path[i + 1], of_last, int(n_changed), 0, sq_shift, seconds, moments)
+            centers, sq_shifts = path[n_moved], None
+            if n_moved == len(steps):
+                continue
+        if totals is None:
+            totals = shards.step(centers, sq_shifts)
         if totals.n_changed == 0:
             totals = shards.added_up(totals)
         if totals.mass.all():
             n_filled = 0
-            new_centers, sq_shifts, moments = shards.moved_centers(totals, centers)
+            new_centers, sq_shifts, moved = shards.moved_centers(totals, centers)
         else:
             new_centers, n_filled = fill_empty(totals, shards, centers)
-            sq_shifts, moments = squared_shifts(new_centers, centers, shards.data_unit), None
+            sq_shifts, moved = squared_shifts(new_centers, centers, shards.data_unit), None
         if stored is not None:
             new_centers = stored(new_centers, centers)
             sq_shifts = squared_shifts(new_centers, centers, shards.data_unit)
+        n_iter += 1
+        seconds = time.perf_counter() - began
         yield Iteration(
-            n_iter, centers, new_centers, totals, n_filled, sq_shifts, float(np.add.reduce(sq_shifts)), moments
+            n_iter, centers, new_centers, totals, totals.n_changed, n_filled, in_order(sq_shifts), seconds, moved
         )
         centers = new_centers
 
@@ -84,8 +108,9 @@ def squared_shifts(new_centers: Array, centers: Array, data_unit: float) -> Floa
 
 def settle(shards: Shard, last: Iteration, stored: Callable[[Array, Array], Array] | None = None) -> Array:
     """Final centers (k, d); the labels of the rows are then theirs."""
-    centers = last.new_centers
-    if last.totals.is_rounded and last.n_filled == 0:
+    # Of several that were made at once, it would keep all others in memory.
+    centers = last.new_centers if last.new_centers.base is None else last.new_centers.copy()
+    if last.totals is not None and last.totals.is_rounded and last.n_filled == 0:
         centers = shards.added_up(last.totals).means(shards.data_unit, centers.dtype)
         centers = centers if stored is None else stored(centers, last.centers)
     if not last.is_settled:

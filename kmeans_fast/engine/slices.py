@@ -17,6 +17,12 @@ ROWS_AT_LEAST = 4096
 MOST_WORK = 10_000_000_000
 """Multiply-adds for which that many rows are too long a call."""
 
+LITTLE_WORK = 100_000_000
+"""Multiply-adds of an iteration that take no longer than some twenty times what the interpreter does beside it."""
+
+MOST_STEPS = 16
+"""Iterations of one kernel call: beyond, they save little."""
+
 CACHE_VALUES = 1 << 15
 """float64 values that stay in a core's cache: temporaries of this size cost no page faults."""
 
@@ -39,6 +45,15 @@ def work_of_call(work_per_row: int) -> int:
     (True, 4096, True)
     """
     return max(WORK, min(ROWS_AT_LEAST * work_per_row, MOST_WORK))
+
+
+def steps_at_once(work: int) -> int:
+    """Iterations of ``work`` multiply-adds each that one kernel call may make.
+
+    >>> steps_at_once(10**6), steps_at_once(10**9)
+    (16, 1)
+    """
+    return max(1, min(MOST_STEPS, WORK // max(1, work))) if work <= LITTLE_WORK else 1
 
 
 def row_slices(

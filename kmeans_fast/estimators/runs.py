@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -92,15 +91,14 @@ class Runner:
         task = task or Task()
         shard = shard or self._shard(len(centers))
         entries: list[Entry] = []
-        began, reason = time.perf_counter(), ""
+        reason = ""
         part = task.begin("iteration")
-        for step in iterate(shard, centers, self.max_iter, stored=self.metric.stored):
+        for step in iterate(shard, centers, self.max_iter, stored=self.metric.stored, enough=self._enough):
             value = self._spread_of(shard, step).inertia(shard, step)
             value = in_data_units(value * self.metric.share, self.rows)
             shift = math.sqrt(step.sq_shift) * self.rows.data_unit
-            now = time.perf_counter()
-            entries.append((value, shift, step.totals.n_changed, now - began))
-            began, reason = now, self._reason_to_stop(step)
+            entries.append((value, shift, step.n_changed, step.seconds))
+            reason = self._reason_to_stop(step)
             if self.say:
                 self.say(f"Iteration {step.n_iter - 1}, inertia {value}.")
             is_stopped = part.end(partial(self._results_if_ended, step, bool(reason), entries))
@@ -123,6 +121,7 @@ class Runner:
     def _spread_of(self, shard: Shard, step: Iteration) -> Spread:
         """The spread of the rows and the threshold of the tolerance, found in the first iteration of the first run."""
         if self._spread is None:
+            assert step.totals is not None
             self._spread = Spread(shard, step.totals)
             if self.tol > 0:
                 variance = self._spread.mean_variance
@@ -130,6 +129,10 @@ class Runner:
                     variance = mean_variance(self.rows.X, self.rows.data_unit)
                 self._threshold = self.tol * variance
         return self._spread
+
+    def _enough(self) -> float | None:
+        """The threshold, where it is known and inertias need no labels."""
+        return self._threshold if self._spread is not None and self._spread.is_precise else None
 
     def _reason_to_stop(self, step: Iteration) -> str:
         if step.is_settled:

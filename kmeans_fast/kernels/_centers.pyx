@@ -9,17 +9,6 @@ cdef enum:
     CENTERS_OF_UNIT = 16
 
 
-cdef struct centers_job:
-    sums_job sums
-    const void* centers
-    const void* origin
-    void* new_centers
-    double data_unit
-    double* sq_shifts
-    double* from_sums
-    double* from_means
-
-
 cdef Py_ssize_t centers_unit(void* job, Py_ssize_t unit, int thread) noexcept nogil:
     cdef centers_job* j = <centers_job*>job
     cdef Py_ssize_t first = unit * CENTERS_OF_UNIT
@@ -30,6 +19,19 @@ cdef Py_ssize_t centers_unit(void* job, Py_ssize_t unit, int thread) noexcept no
     return 0
 
 
+cdef void move_all(centers_job* job, double* moments, int n_threads) noexcept nogil:
+    """New centers of all clusters, and the two numbers that the inertia is made of."""
+    cdef Py_ssize_t k = job.sums.k, j
+    run_units(
+        centers_unit, job, (k + CENTERS_OF_UNIT - 1) // CENTERS_OF_UNIT,
+        threads_for(10.0 * <double>k * job.sums.rows.d, n_threads),
+    )
+    moments[0] = moments[1] = 0.0
+    for j in range(k):
+        moments[0] += job.from_sums[j]
+        moments[1] += job.from_means[j]
+
+
 def move_centers(
     Rows rows, double[:, :, ::1] sums, double[:, ::1] mass, const real_t[:, ::1] centers, real_t[:, ::1] new_centers,
     double[::1] sq_shifts, *, int n_threads=1
@@ -37,8 +39,8 @@ def move_centers(
     """As in backends/protocol.py."""
     cdef centers_job job
     cdef Loan parts
-    cdef Py_ssize_t k = centers.shape[0], d = rows.c.d, j
-    cdef double from_sums = 0.0, from_means = 0.0
+    cdef Py_ssize_t k = centers.shape[0], d = rows.c.d
+    cdef double moments[2]
     cdef const real_t[::1] origin = rows.origin
     bind_sums(&job.sums, rows, sums, mass)
     if (
@@ -52,10 +54,5 @@ def move_centers(
     job.from_sums = <double*>parts.memory
     job.from_means = job.from_sums + k
     with nogil:
-        run_units(
-            centers_unit, &job, (k + CENTERS_OF_UNIT - 1) // CENTERS_OF_UNIT, threads_for(10.0 * <double>k * d, n_threads)
-        )
-        for j in range(k):
-            from_sums += job.from_sums[j]
-            from_means += job.from_means[j]
-    return from_sums, from_means
+        move_all(&job, moments, n_threads)
+    return moments[0], moments[1]

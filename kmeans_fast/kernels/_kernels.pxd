@@ -120,8 +120,10 @@ cdef extern from "c/kernels.h" nogil:
                              const int32_t* labels, const kf_sums*) noexcept nogil
         void (*sum_clusters)(const kf_rows*, Py_ssize_t first_row, const int64_t* moved, const int32_t* order,
                              const Py_ssize_t* starts, Py_ssize_t first, Py_ssize_t stop, const kf_sums*) noexcept nogil
+        void (*move_pairs)(const kf_rows*, const int64_t* moved, const int32_t* before, const int32_t* after,
+                           Py_ssize_t n_moved, const kf_sums*) noexcept nogil
         void (*move_fixed)(const kf_rows*, const int64_t* moved, const int32_t* before, const int32_t* after,
-                           Py_ssize_t n_moved, Py_ssize_t stride, int64_t* fixed, int64_t* counts) noexcept nogil
+                           Py_ssize_t n_moved, Py_ssize_t stride, int64_t* fixed, double* mass) noexcept nogil
         void (*move_centers)(const kf_sums*, const void* centers, Py_ssize_t d, double data_unit, const void* origin,
                              Py_ssize_t first, Py_ssize_t stop, void* new_centers, double* sq_shifts, double* from_sums,
                              double* from_means) noexcept nogil
@@ -197,6 +199,7 @@ cdef int check_slice(Rows rows, Py_ssize_t start, Py_ssize_t stop, Py_ssize_t n_
 cdef int check_centers(Rows rows, Py_ssize_t k, Py_ssize_t d, int itemsize) except -1
 cdef int copy_if_it_pays(Rows rows, Py_ssize_t n_rows, Py_ssize_t k) except -1
 cdef Centers pack_centers(Rows rows, const void* c, Py_ssize_t k, kf_shape shape, int n_threads)
+cdef void pack_again(const kf_table* table, const kf_rows* rows, kf_centers* centers, const void* c, int n_threads) noexcept nogil
 cdef Scratch scratch_for(Rows rows, Centers centers, bint with_gaps, int n_threads)
 cdef Arena allocate(size_t n_bytes)
 cdef Loan borrow(Rows rows, size_t n_bytes)

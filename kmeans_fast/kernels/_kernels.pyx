@@ -356,18 +356,23 @@ cdef class Centers:
 
 cdef Centers pack_centers(Rows rows, const void* c, Py_ssize_t k, kf_shape shape, int n_threads):
     cdef Centers centers = Centers()
-    cdef centers_job job
-    centers.c.c, centers.c.k, centers.c.d, centers.c.shape = c, k, rows.c.d, shape
+    centers.c.k, centers.c.d, centers.c.shape = k, rows.c.d, shape
     centers._memory = borrow(rows, rows.table.centers_plan(&centers.c, NULL))
     rows.table.centers_plan(&centers.c, centers._memory.memory)
-    job.rows, job.centers, job.table = &rows.c, &centers.c, rows.table
     with nogil:
-        run_units(
-            centers_unit, &job, rows.table.centers_parts(&centers.c),
-            threads_for(3.0 * <double>k * rows.c.d, n_threads),
-        )
-        rows.table.bind_bound(&rows.c, &centers.c)
+        pack_again(rows.table, &rows.c, &centers.c, c, n_threads)
     return centers
+
+
+cdef void pack_again(const kf_table* table, const kf_rows* rows, kf_centers* centers, const void* c, int n_threads) noexcept nogil:
+    """Other centers c (k, d) in the place of those that were packed."""
+    cdef centers_job job
+    centers.c = c
+    job.rows, job.centers, job.table = rows, centers, table
+    run_units(
+        centers_unit, &job, table.centers_parts(centers), threads_for(3.0 * <double>centers.k * centers.d, n_threads)
+    )
+    table.bind_bound(rows, centers)
 
 
 cdef class Scratch:

@@ -21,8 +21,8 @@ cdef struct move_job:
     const label_t* after
     Py_ssize_t n_moved
     Py_ssize_t clusters_of_unit
-    Py_ssize_t n_parts          # of the moves, if they are whole numbers: each has sums and counts of its own
-    int64_t* counts             # n_parts x k
+    Py_ssize_t n_parts          # of the moves, if they are whole numbers: each has sums and mass of its own
+    double* mass                # n_parts x k
 
 
 cdef inline Py_ssize_t part_border(const move_job* j, Py_ssize_t part) noexcept nogil:
@@ -34,12 +34,12 @@ cdef Py_ssize_t fixed_unit(void* job, Py_ssize_t part, int thread) noexcept nogi
     cdef move_job* j = <move_job*>job
     cdef Py_ssize_t n_sums = j.sums.k * j.sums.stride, first = part_border(j, part)
     cdef int64_t* fixed = <int64_t*>j.sums.buffers + part * n_sums
-    cdef int64_t* counts = j.counts + part * j.sums.k
+    cdef double* mass = j.mass + part * j.sums.k
     memset(fixed, 0, n_sums * sizeof(int64_t))
-    memset(counts, 0, j.sums.k * sizeof(int64_t))
+    memset(mass, 0, j.sums.k * sizeof(double))
     j.sums.table.move_fixed(
         j.sums.rows, j.moved + first, j.before + first, j.after + first, part_border(j, part + 1) - first,
-        j.sums.stride, fixed, counts,
+        j.sums.stride, fixed, mass,
     )
     return 0
 
@@ -55,7 +55,7 @@ cdef Py_ssize_t join_unit(void* job, Py_ssize_t unit, int thread) noexcept nogil
                 &j.sums, <int64_t*>j.sums.buffers + (part * j.sums.k + center) * j.sums.stride, j.sums.total.hi + at,
                 j.sums.total.lo + at,
             )
-            add_pair(j.sums.total.mass + center, j.sums.total.mass_lo + center, <double>j.counts[part * j.sums.k + center], 0.0)
+            add_pair(j.sums.total.mass + center, j.sums.total.mass_lo + center, j.mass[part * j.sums.k + center], 0.0)
     normalize_clusters(&j.sums, first, stop)
     return 0
 
@@ -76,7 +76,7 @@ cdef void move_fixed(move_job* job, Rows rows, int n_threads):
     job.n_parts = max(<Py_ssize_t>(job.n_moved / rows._fixed_rows) + 1, min(<Py_ssize_t>n_threads, job.n_moved // MOVES_OF_PART + 1))
     memory = borrow(rows, job.n_parts * k * (job.sums.stride + 1) * sizeof(int64_t))
     job.sums.buffers = <double*>memory.memory
-    job.counts = <int64_t*>memory.memory + job.n_parts * k * job.sums.stride
+    job.mass = <double*>memory.memory + job.n_parts * k * job.sums.stride
     with nogil:
         run_units(fixed_unit, job, job.n_parts, n_threads)
         run_units(

@@ -15,6 +15,3 @@ def nearest(
 def nearest_and_sum(
     rows: Rows, borders: Indices, centers: Array, labels: Labels, sums: Floats, mass: Floats, *, n_threads: int = 1
 ) -> int: ...
-def sum_by_label(
-    rows: Rows, borders: Indices, labels: Labels, sums: Floats, mass: Floats, *, n_threads: int = 1
-) -> None: ...

@@ -1,7 +1,4 @@
-"""The two steps of k-means: who is nearest, and the sums of rows by label; alone, and in one pass.
-
-Each group of rows is summed in a buffer of its own, then the groups are added in order. Sums are pairs (c/sums.inc.h).
-"""
+"""Who is nearest; alone, and with the sums of rows by label in one pass."""
 
 from libc.stdint cimport int32_t, int64_t
 from libc.string cimport memset
@@ -10,183 +7,15 @@ from ._kernels cimport (
     KF_ROWS_OF_CALL, Centers, Loan, Rows, Scratch, borrow, check_centers, check_slice, copy_if_it_pays,
     kf_centers, kf_rows, kf_scratch, kf_sums, kf_table, pack_centers, scratch_for,
 )
-from ._parallel cimport run_units, threads_for
+from ._parallel cimport run_evenly, run_units, threads_for
 from ._sums cimport (
-    add_fixed, add_pair, begin_thread, bind_sums, buffer_length, buffer_of, buffer_of_thread, check_moved,
-    close_gaps, normalize_clusters, pairs_of, sums_job, whole_vectors,
+    begin_sums, begin_threads, buffer_length, buffer_of, buffer_of_thread, check_moved, close_gaps, join_groups, sum_groups,
 )
 from ._types cimport label_t, real_t
 
 cdef enum:
     ROWS_OF_UNIT = KF_ROWS_OF_CALL
     GROUPS_OF_A_THREAD = 4      # groups that a thread should have for them to be spread evenly
-    FEATURES_OF_UNIT = 64
-    ENTRIES_IN_CACHE = 131072   # of sums: 1 MB; beyond, rows are sorted by label, so that one row of sums is at work
-    CLUSTERS_OF_UNIT = 16
-
-
-cdef inline void sum_group(
-    const sums_job* j, Py_ssize_t group, Py_ssize_t first_d, Py_ssize_t n_d, const kf_sums* sums
-) noexcept nogil:
-    j.table.sum_by_label(
-        j.rows, j.borders[group], j.borders[group + 1] - j.borders[group], first_d, n_d,
-        j.labels + (j.borders[group] - j.borders[0]), sums,
-    )
-
-
-cdef Py_ssize_t sum_unit(void* job, Py_ssize_t unit, int thread) noexcept nogil:
-    """Some features of one group."""
-    cdef sums_job* j = <sums_job*>job
-    cdef Py_ssize_t group = unit % j.n_groups, first_d = unit // j.n_groups * FEATURES_OF_UNIT, center
-    cdef Py_ssize_t n_d = min(<Py_ssize_t>FEATURES_OF_UNIT, j.rows.d - first_d)
-    cdef kf_sums sums
-    if j.is_exact:
-        sums = buffer_of_thread(j, thread, j.borders[group + 1] - j.borders[group])
-        sum_group(j, group, first_d, n_d, &sums)
-        return 0
-    sums = buffer_of(j, group)
-    for center in range(j.k):
-        memset(sums.hi + center * j.stride + first_d, 0, n_d * sizeof(double))
-        if sums.lo != NULL:
-            memset(sums.lo + center * j.stride + first_d, 0, n_d * sizeof(double))
-    if first_d == 0:
-        memset(sums.mass, 0, 2 * whole_vectors(j.k) * sizeof(double))
-    sum_group(j, group, first_d, n_d, &sums)
-    return 0
-
-
-cdef Py_ssize_t sort_unit(void* job, Py_ssize_t group, int thread) noexcept nogil:
-    """Stable counting sort of the rows of one group by label."""
-    cdef sums_job* j = <sums_job*>job
-    cdef Py_ssize_t before = j.borders[group] - j.borders[0], n_rows = j.borders[group + 1] - j.borders[group], i, label
-    cdef const label_t* labels = j.labels + before
-    cdef int32_t* order = j.order + before
-    cdef Py_ssize_t* starts = j.starts + group * (j.k + 1)
-    memset(starts, 0, (j.k + 1) * sizeof(Py_ssize_t))
-    for i in range(n_rows):
-        starts[labels[i] + 1] += 1
-    for label in range(j.k):
-        starts[label + 1] += starts[label]
-    for i in range(n_rows):
-        order[starts[labels[i]]] = <int32_t>i
-        starts[labels[i]] += 1
-    for label in range(j.k, 0, -1):
-        starts[label] = starts[label - 1]
-    starts[0] = 0
-    return 0
-
-
-cdef Py_ssize_t clusters_unit(void* job, Py_ssize_t unit, int thread) noexcept nogil:
-    """Some clusters of one group, its rows being sorted."""
-    cdef sums_job* j = <sums_job*>job
-    cdef Py_ssize_t group = unit % j.n_groups, first = unit // j.n_groups * CLUSTERS_OF_UNIT
-    cdef Py_ssize_t stop = min(first + CLUSTERS_OF_UNIT, j.k)
-    cdef kf_sums sums = buffer_of(j, group)
-    memset(sums.hi + first * j.stride, 0, (stop - first) * j.stride * sizeof(double))
-    if sums.lo != NULL:
-        memset(sums.lo + first * j.stride, 0, (stop - first) * j.stride * sizeof(double))
-    memset(sums.mass + first, 0, (stop - first) * sizeof(double))
-    memset(sums.mass_lo + first, 0, (stop - first) * sizeof(double))
-    j.table.sum_clusters(
-        j.rows, j.borders[group], NULL, j.order + (j.borders[group] - j.borders[0]), j.starts + group * (j.k + 1),
-        first, stop, &sums,
-    )
-    return 0
-
-
-cdef Py_ssize_t join_unit(void* job, Py_ssize_t unit, int thread) noexcept nogil:
-    """Add the groups in order, or what the threads have, for some clusters."""
-    cdef sums_job* j = <sums_job*>job
-    cdef Py_ssize_t first = unit * CLUSTERS_OF_UNIT, stop = min(first + CLUSTERS_OF_UNIT, j.k), group, center, t, at, source
-    cdef Py_ssize_t n_sums = j.k * j.stride
-    cdef kf_sums sums
-    cdef double* pairs
-    for group in range(j.n_threads if j.is_exact else j.n_groups):
-        sums = buffer_of(j, group)
-        pairs = pairs_of(j, <int>group) if j.is_exact else NULL
-        for center in range(first, stop):
-            at, source = center * j.total.stride, center * j.stride
-            if j.is_fixed:
-                add_fixed(j, sums.fixed + source, j.total.hi + at, j.total.lo + at)
-            if pairs != NULL and pairs[2 * n_sums + 1] != 0.0:
-                for t in range(j.rows.d):
-                    add_pair(j.total.hi + at + t, j.total.lo + at + t, pairs[source + t], pairs[n_sums + source + t])
-            if j.is_fixed:
-                continue
-            for t in range(j.rows.d):
-                add_pair(j.total.hi + at + t, j.total.lo + at + t, sums.hi[source + t], sums.lo[source + t])
-        for center in range(first, stop):
-            add_pair(j.total.mass + center, j.total.mass_lo + center, sums.mass[center], sums.mass_lo[center])
-    normalize_clusters(j, first, stop)
-    return 0
-
-
-cdef void sum_groups(sums_job* job, int n_threads) noexcept nogil:
-    cdef Py_ssize_t n_parts = (job.rows.d + FEATURES_OF_UNIT - 1) // FEATURES_OF_UNIT
-    if job.is_sorted:
-        n_parts = (job.k + CLUSTERS_OF_UNIT - 1) // CLUSTERS_OF_UNIT
-        run_units(sort_unit, job, job.n_groups, n_threads)
-        run_units(clusters_unit, job, job.n_groups * n_parts, n_threads)
-    else:
-        run_units(sum_unit, job, job.n_groups * n_parts, n_threads)
-
-
-cdef void join_groups(sums_job* job, int n_threads) noexcept nogil:
-    cdef Py_ssize_t n_units = (job.k + CLUSTERS_OF_UNIT - 1) // CLUSTERS_OF_UNIT
-    cdef Py_ssize_t n_buffers = job.n_threads if job.is_exact else job.n_groups
-    run_units(join_unit, job, n_units, threads_for(<double>job.k * job.stride * n_buffers, n_threads))
-
-
-cdef Loan begin_sums(
-    sums_job* job, Rows rows, const int64_t[::1] borders, const label_t[::1] labels, double[:, :, ::1] sums,
-    double[:, ::1] mass, int n_threads,
-):
-    cdef Loan buffers
-    cdef Py_ssize_t group, n_buffers
-    cdef int thread
-    cdef size_t n_sums, n_starts
-    job.n_groups = borders.shape[0] - 1
-    if job.n_groups < 1:
-        raise ValueError(f"{job.n_groups} groups of rows; there must be one.")
-    for group in range(job.n_groups):
-        check_slice(rows, borders[group], borders[group + 1], borders[group + 1] - borders[group])
-    check_slice(rows, borders[0], borders[job.n_groups], labels.shape[0])
-    bind_sums(job, rows, sums, mass)
-    job.stride = rows.c.d if rows.c.d <= 2 else whole_vectors(rows.c.d)
-    job.borders = &borders[0]
-    job.labels = &labels[0] if labels.shape[0] > 0 else NULL
-    job.is_fixed = rows.c.fixed_scale > 0
-    for group in range(job.n_groups):
-        if borders[group + 1] - borders[group] > rows._fixed_rows:
-            job.is_fixed = False
-    job.is_exact = False
-    job.is_sorted = buffer_length(job) > ENTRIES_IN_CACHE
-    job.is_exact = job.is_fixed and rows.sums_are_exact and not job.is_sorted
-    job.n_threads, job.fixed_rows = n_threads, rows._fixed_rows
-    n_buffers = n_threads if job.is_exact else job.n_groups
-    n_sums = n_buffers * buffer_length(job) * sizeof(double)
-    n_starts = job.n_groups * (job.k + 1) * sizeof(Py_ssize_t)
-    buffers = borrow(rows, n_sums + (n_starts + labels.shape[0] * sizeof(int32_t) if job.is_sorted else 0))
-    job.buffers = <double*>buffers.memory
-    job.starts = <Py_ssize_t*>(buffers.memory + n_sums)
-    job.order = <int32_t*>(buffers.memory + n_sums + n_starts)
-    if job.is_exact:
-        for thread in range(n_threads):
-            begin_thread(job, thread)
-    return buffers
-
-
-cdef struct assign_job:
-    const kf_rows* rows
-    const kf_centers* centers
-    const kf_table* table
-    kf_scratch* scratch
-    Py_ssize_t start, stop
-    label_t* labels             # of the row start
-    int64_t* moved              # NULL, or room for all rows: those of a unit begin where its labels do
-    label_t* before
-    Py_ssize_t* n_moved         # of each unit
-    sums_job sums
 
 
 cdef Py_ssize_t nearest_unit(void* job, Py_ssize_t unit, int thread) noexcept nogil:
@@ -214,6 +43,26 @@ cdef Py_ssize_t exact_unit(void* job, Py_ssize_t unit, int thread) noexcept nogi
     return n_changed
 
 
+cdef Py_ssize_t follow_unit(void* job, Py_ssize_t unit, int thread) noexcept nogil:
+    """Labels of some rows; those that change go from one sum to another."""
+    cdef assign_job* j = <assign_job*>job
+    cdef Py_ssize_t done = unit * ROWS_OF_UNIT, first = j.start + done, n_changed, m
+    cdef Py_ssize_t n_rows = min(<Py_ssize_t>ROWS_OF_UNIT, j.stop - first)
+    cdef int64_t moved[ROWS_OF_UNIT]
+    cdef label_t before[ROWS_OF_UNIT]
+    cdef label_t after[ROWS_OF_UNIT]
+    cdef kf_sums sums
+    n_changed = j.table.nearest(j.rows, j.centers, first, n_rows, &j.scratch[thread], j.labels + done, moved, before)
+    for m in range(n_changed):
+        after[m] = j.labels[done + moved[m] - first]
+    sums = buffer_of_thread(&j.sums, thread, n_changed)
+    if j.sums.is_fixed:
+        j.table.move_fixed(j.rows, moved, before, after, n_changed, sums.stride, sums.fixed, sums.mass)
+    else:
+        j.table.move_pairs(j.rows, moved, before, after, n_changed, &sums)
+    return n_changed
+
+
 cdef Py_ssize_t group_unit(void* job, Py_ssize_t unit, int thread) noexcept nogil:
     """Labels and sums of one group, while its rows are in the cache."""
     cdef assign_job* j = <assign_job*>job
@@ -238,18 +87,31 @@ cdef Py_ssize_t assign_units(assign_job* job, int n_threads) noexcept nogil:
     return run_units(nearest_unit, job, n_units_of(job), n_threads)
 
 
-def sum_by_label(
-    Rows rows, const int64_t[::1] borders, const label_t[::1] labels, double[:, :, ::1] sums, double[:, ::1] mass, *,
-    int n_threads=1
+cdef Py_ssize_t assign_and_sum(assign_job* job, int n_threads) noexcept nogil:
+    """Labels of all rows; the totals are added to, or followed."""
+    cdef Py_ssize_t n_changed
+    if job.sums.is_exact:
+        begin_threads(&job.sums)
+        n_changed = run_evenly(follow_unit if job.is_followed else exact_unit, job, n_units_of(job), n_threads)
+    elif not job.sums.is_sorted and (n_threads == 1 or job.sums.n_groups >= GROUPS_OF_A_THREAD * n_threads):
+        n_changed = run_units(group_unit, job, job.sums.n_groups, n_threads)
+    else:
+        n_changed = assign_units(job, n_threads)
+        sum_groups(&job.sums, n_threads)
+    join_groups(&job.sums, n_threads)
+    return n_changed
+
+
+cdef Loan begin_assign_and_sum(
+    assign_job* job, Rows rows, const int64_t[::1] borders, const label_t[::1] labels, double[:, :, ::1] sums,
+    double[:, ::1] mass, int n_threads,
 ):
-    """As in backends/protocol.py."""
-    cdef sums_job job
-    cdef Loan buffers
-    n_threads = threads_for(<double>labels.shape[0] * rows.c.d, n_threads)
-    buffers = begin_sums(&job, rows, borders, labels, sums, mass, n_threads)
-    with nogil:
-        sum_groups(&job, n_threads)
-        join_groups(&job, n_threads)
+    """All but labels, centers and scratch memory."""
+    cdef Loan buffers = begin_sums(&job.sums, rows, borders, labels, sums, mass, n_threads)
+    job.rows, job.table, job.is_followed = &rows.c, rows.table, False
+    job.start, job.stop = borders[0], borders[job.sums.n_groups]
+    job.moved, job.before, job.n_moved = NULL, NULL, NULL
+    return buffers
 
 
 def nearest(
@@ -294,27 +156,17 @@ def nearest_and_sum(
     cdef Centers packed
     cdef Scratch scratch
     cdef Loan buffers
-    cdef Py_ssize_t n_changed, k = centers.shape[0], n_rows
+    cdef Py_ssize_t n_changed, k = centers.shape[0], n_rows = labels.shape[0]
     check_centers(rows, k, centers.shape[1], sizeof(real_t))
     check_centers(rows, sums.shape[1], centers.shape[1], sizeof(real_t))
-    n_rows = labels.shape[0]
     n_threads = threads_for(<double>n_rows * k * rows.c.d, n_threads)
-    buffers = begin_sums(&job.sums, rows, borders, labels, sums, mass, n_threads)
+    buffers = begin_assign_and_sum(&job, rows, borders, labels, sums, mass, n_threads)
     if n_rows == 0:
         return 0
     copy_if_it_pays(rows, n_rows, k)
     packed = pack_centers(rows, &centers[0, 0], k, rows.table.choose_shape(&rows.c, n_rows, k), n_threads)
     scratch = scratch_for(rows, packed, False, n_threads)
-    job.rows, job.centers, job.table, job.scratch = &rows.c, &packed.c, rows.table, scratch.threads
-    job.start, job.stop, job.labels = borders[0], borders[job.sums.n_groups], &labels[0]
-    job.moved, job.before = NULL, NULL
+    job.labels, job.centers, job.scratch = &labels[0], &packed.c, scratch.threads
     with nogil:
-        if job.sums.is_exact:
-            n_changed = run_units(exact_unit, &job, n_units_of(&job), n_threads)
-        elif not job.sums.is_sorted and (n_threads == 1 or job.sums.n_groups >= GROUPS_OF_A_THREAD * n_threads):
-            n_changed = run_units(group_unit, &job, job.sums.n_groups, n_threads)
-        else:
-            n_changed = assign_units(&job, n_threads)
-            sum_groups(&job.sums, n_threads)
-        join_groups(&job.sums, n_threads)
+        n_changed = assign_and_sum(&job, n_threads)
     return n_changed

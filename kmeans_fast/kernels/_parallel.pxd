@@ -24,3 +24,15 @@ cdef inline Py_ssize_t run_units(unit_t do_unit, void* job, Py_ssize_t n_units, 
     for unit in prange(n_units, schedule='dynamic', chunksize=1, num_threads=n_threads):
         total += do_unit(job, unit, threadid())
     return total
+
+
+cdef inline Py_ssize_t run_evenly(unit_t do_unit, void* job, Py_ssize_t n_units, int n_threads) noexcept nogil:
+    """The same for units of equal work that come again and again: each stays with the thread whose cache has its rows."""
+    cdef Py_ssize_t unit, total = 0
+    if n_threads == 1 or n_units == 1:
+        for unit in range(n_units):
+            total += do_unit(job, unit, 0)
+        return total
+    for unit in prange(n_units, schedule='static', num_threads=n_threads):
+        total += do_unit(job, unit, threadid())
+    return total

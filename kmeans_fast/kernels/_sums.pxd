@@ -2,7 +2,7 @@
 from libc.stdint cimport int32_t, int64_t
 from libc.string cimport memmove, memset
 
-from ._kernels cimport KF_LANES, Rows, check_centers, kf_rows, kf_sums, kf_table
+from ._kernels cimport KF_LANES, Loan, Rows, check_centers, kf_rows, kf_sums, kf_table
 from ._types cimport label_t
 
 
@@ -16,7 +16,7 @@ cdef struct sums_job:
     double* buffers             # of each group: sums and mass, each as pairs
     kf_sums total
     bint is_fixed               # sums in buffers are whole numbers
-    bint is_exact               # and no order can be seen: a buffer is a thread's, not a group's
+    bint is_exact               # no order can be seen: a buffer is a thread's, not a group's
     int n_threads
     double fixed_rows           # in so many rows, whole numbers don't overflow
     bint is_sorted              # rows of a group are sorted by label before they are summed
@@ -31,9 +31,9 @@ cdef inline Py_ssize_t whole_vectors(Py_ssize_t n) noexcept nogil:
 cdef inline Py_ssize_t buffer_length(const sums_job* job) noexcept nogil:
     """Sums and mass; of a thread also pairs, where its whole numbers go before they overflow, and what ``pairs_of`` says."""
     cdef Py_ssize_t n_sums = job.k * job.stride, n_mass = 2 * whole_vectors(job.k)
-    if job.is_exact:
+    if job.is_exact and job.is_fixed:
         return whole_vectors(3 * n_sums + n_mass + 2)
-    return n_sums * (1 if job.is_fixed else 2) + n_mass
+    return whole_vectors(n_sums * (1 if job.is_fixed else 2) + n_mass)
 
 
 cdef inline kf_sums buffer_of(const sums_job* job, Py_ssize_t group) noexcept nogil:
@@ -47,7 +47,7 @@ cdef inline kf_sums buffer_of(const sums_job* job, Py_ssize_t group) noexcept no
 
 
 cdef inline double* pairs_of(const sums_job* job, int thread) noexcept nogil:
-    """Of a thread's buffer: hi, lo; then how many rows its whole numbers hold, and whether the pairs hold any."""
+    """Of a thread's whole numbers: hi, lo; then how many rows its whole numbers hold, and whether the pairs hold any."""
     return job.buffers + thread * buffer_length(job) + job.k * job.stride + 2 * whole_vectors(job.k)
 
 
@@ -73,19 +73,27 @@ cdef inline void add_fixed(const sums_job* j, const int64_t* fixed, double* hi, 
         add_pair(hi + t, lo + t, high * unit, <double>(fixed[t] - <int64_t>high) * unit)
 
 
-cdef inline void begin_thread(const sums_job* job, int thread) noexcept nogil:
-    cdef double* pairs = pairs_of(job, thread)
-    cdef Py_ssize_t n_sums = job.k * job.stride, before = n_sums + 2 * whole_vectors(job.k)
-    memset(pairs - before, 0, before * sizeof(double))
-    pairs[2 * n_sums] = pairs[2 * n_sums + 1] = 0.0
+cdef inline void begin_threads(const sums_job* job) noexcept nogil:
+    """Empty the buffers of threads."""
+    cdef Py_ssize_t n_sums = job.k * job.stride, length = buffer_length(job)
+    cdef int thread
+    for thread in range(job.n_threads):
+        if job.is_fixed:
+            pairs_of(job, thread)[2 * n_sums] = pairs_of(job, thread)[2 * n_sums + 1] = 0.0
+            length = n_sums + 2 * whole_vectors(job.k)
+        memset(job.buffers + thread * buffer_length(job), 0, length * sizeof(double))
 
 
 cdef inline kf_sums buffer_of_thread(const sums_job* job, int thread, Py_ssize_t n_rows) noexcept nogil:
     """With room for n_rows more."""
     cdef kf_sums sums = buffer_of(job, thread)
     cdef Py_ssize_t n_sums = job.k * job.stride, center
-    cdef double* pairs = pairs_of(job, thread)
-    cdef double* n_summed = pairs + 2 * n_sums
+    cdef double* pairs
+    cdef double* n_summed
+    if not job.is_fixed:
+        return sums
+    pairs = pairs_of(job, thread)
+    n_summed = pairs + 2 * n_sums
     if n_summed[0] + n_rows > job.fixed_rows:
         if n_summed[1] == 0.0:
             memset(pairs, 0, 2 * n_sums * sizeof(double))
@@ -150,3 +158,11 @@ cdef inline void close_gaps(
             memmove(moved + n, moved + first, n_moved[unit] * sizeof(int64_t))
             memmove(before + n, before + first, n_moved[unit] * sizeof(label_t))
         n += n_moved[unit]
+
+
+cdef Loan begin_sums(
+    sums_job* job, Rows rows, const int64_t[::1] borders, const label_t[::1] labels, double[:, :, ::1] sums,
+    double[:, ::1] mass, int n_threads,
+)
+cdef void sum_groups(sums_job* job, int n_threads) noexcept nogil
+cdef void join_groups(sums_job* job, int n_threads) noexcept nogil

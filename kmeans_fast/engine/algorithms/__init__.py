@@ -17,6 +17,9 @@ from .lloyd import Lloyd
 
 
 class Algorithm(Protocol):
+    runs_ahead: bool
+    """Whether ``Shard.run_ahead`` may go on in its place: it has no memory but the labels and their totals."""
+
     def step(self, centers: Array, sq_shifts: Floats | None) -> Partials:
         """Labels, sums and mass for centers (k, d).
 

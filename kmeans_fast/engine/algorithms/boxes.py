@@ -16,6 +16,8 @@ PAYS = 0.5
 
 
 class Boxes(Lloyd):
+    runs_ahead = False
+
     def __init__(self, backend: Backend, rows: Rows, labels: Labels, n_threads: int) -> None:
         super().__init__(backend, rows, labels, n_threads)
         self._blocks: Blocks | None = None

@@ -34,6 +34,8 @@ SHRINKAGE = np.float32(1 - 2.0**-20)
 
 
 class Hamerly(Lloyd):
+    runs_ahead = False
+
     def __init__(self, backend: Backend, rows: Rows, labels: Labels, n_threads: int) -> None:
         super().__init__(backend, rows, labels, n_threads)
         self._upper: Bounds | None = None

@@ -10,6 +10,9 @@ from ..slices import group_runs, row_slices, work_of_call
 
 
 class Lloyd:
+    runs_ahead = True
+    """As in the table."""
+
     def __init__(self, backend: Backend, rows: Rows, labels: Labels, n_threads: int) -> None:
         self.backend = backend
         self.rows = rows

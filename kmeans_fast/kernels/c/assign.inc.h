@@ -167,6 +167,8 @@ static void FN(settle)(const kf_rows *rows, const kf_centers *centers, ptrdiff_t
     FN(decide_rows)(rows, centers, s->doubtful, n_doubtful, s);
 }
 
+enum { FN(LABELS_AT_ONCE) = 16 };
+
 /* Rows whose label changed go to moved, their old labels to before, in order; both may be NULL, or have room for all. */
 static ptrdiff_t FN(nearest)(const kf_rows *rows, const kf_centers *centers, ptrdiff_t first, ptrdiff_t n_rows, kf_scratch *s,
                              int32_t *labels, int64_t *moved, int32_t *before)
@@ -176,12 +178,18 @@ static ptrdiff_t FN(nearest)(const kf_rows *rows, const kf_centers *centers, ptr
         s->chosen[i] = first + i;
     FN(settle)(rows, centers, n_rows, s);
     if (moved != NULL) {
-        for (ptrdiff_t i = 0; i < n_rows; i++)
-            if (labels[i] != s->found[i]) {
-                moved[n_changed] = first + i;
-                before[n_changed++] = labels[i];
-                labels[i] = s->found[i];
-            }
+        for (ptrdiff_t begin = 0; begin < n_rows; begin += FN(LABELS_AT_ONCE)) {
+            ptrdiff_t stop = MIN_OF(begin + FN(LABELS_AT_ONCE), n_rows);
+            int32_t differ = 0;
+            for (ptrdiff_t i = begin; i < stop; i++)
+                differ |= labels[i] ^ s->found[i];
+            for (ptrdiff_t i = begin; differ != 0 && i < stop; i++)
+                if (labels[i] != s->found[i]) {
+                    moved[n_changed] = first + i;
+                    before[n_changed++] = labels[i];
+                    labels[i] = s->found[i];
+                }
+        }
         return n_changed;
     }
     int n_other = 0;

@@ -71,7 +71,7 @@
         .choose_shape = choose_shape_##suffix, .centers_plan = centers_plan_##suffix,                                  \
         .centers_parts = centers_parts_##suffix, .pack_part = pack_part_##suffix, .bind_bound = bind_bound_##suffix,   \
         .scratch_plan = scratch_plan_##suffix, .nearest = nearest_##suffix, .two_nearest = two_nearest_##suffix,       \
-        .sum_by_label = sum_by_label_##suffix, .sum_clusters = sum_clusters_##suffix, .move_fixed = move_fixed_##suffix, .move_centers = move_centers_##suffix, .label_sq_dists = label_sq_dists_##suffix,   \
+        .sum_by_label = sum_by_label_##suffix, .sum_clusters = sum_clusters_##suffix, .move_fixed = move_fixed_##suffix, .move_pairs = move_pairs_##suffix, .move_centers = move_centers_##suffix, .label_sq_dists = label_sq_dists_##suffix,   \
         .label_potential = label_potential_##suffix, .seeding_bytes = seeding_bytes_##suffix, .lower_sq_dists = lower_sq_dists_##suffix,                        \
         .potentials = potentials_##suffix, .block_keys = block_keys_##suffix, .block_bytes = block_bytes_##suffix,     \
         .make_block = make_block_##suffix, .nearest_in_blocks = nearest_in_blocks_##suffix,                            \

@@ -134,8 +134,10 @@ typedef struct {
                          const int32_t *labels, const kf_sums *sums);
     void (*sum_clusters)(const kf_rows *rows, ptrdiff_t first_row, const int64_t *moved, const int32_t *order,
                          const ptrdiff_t *starts, ptrdiff_t first, ptrdiff_t stop, const kf_sums *sums);
+    void (*move_pairs)(const kf_rows *, const int64_t *moved, const int32_t *before, const int32_t *after, ptrdiff_t n_moved,
+                       const kf_sums *);
     void (*move_fixed)(const kf_rows *rows, const int64_t *moved, const int32_t *before, const int32_t *after,
-                       ptrdiff_t n_moved, ptrdiff_t stride, int64_t *fixed, int64_t *counts);
+                       ptrdiff_t n_moved, ptrdiff_t stride, int64_t *fixed, double *mass);
     void (*move_centers)(const kf_sums *sums, const void *centers, ptrdiff_t d, double data_unit, const void *origin,
                          ptrdiff_t first, ptrdiff_t stop, void *new_centers, double *sq_shifts, double *from_sums,
                          double *from_means);

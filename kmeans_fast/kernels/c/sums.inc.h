@@ -118,17 +118,33 @@ static void FN(sum_by_label)(const kf_rows *rows, ptrdiff_t first, ptrdiff_t n_r
                                  lo + labels[i] * stride);
 }
 
+/* The rows moved[m], each of weight one, go from the pairs of cluster before[m] to those of after[m], n_moved of them. */
+static void FN(move_pairs)(const kf_rows *rows, const int64_t *moved, const int32_t *before, const int32_t *after,
+                           ptrdiff_t n_moved, const kf_sums *sums)
+{
+    ptrdiff_t d = rows->d;
+    double inverse_unit = 1.0 / rows->data_unit;
+    for (ptrdiff_t m = 0; m < n_moved; m++) {
+        const REAL *x = (const REAL *)rows->x + (ptrdiff_t)moved[m] * d;
+        ptrdiff_t from = before[m] * sums->stride, to = after[m] * sums->stride;
+        sums->mass[before[m]] -= 1.0;
+        sums->mass[after[m]] += 1.0;
+        FN(add_weighted_row)(x, -1.0, inverse_unit, d, sums->hi + from, sums->lo + from);
+        FN(add_weighted_row)(x, 1.0, inverse_unit, d, sums->hi + to, sums->lo + to);
+    }
+}
+
 /* Whole numbers of the rows moved[m] go from the sums of cluster before[m] to those of after[m], n_moved of them. */
 static void FN(move_fixed)(const kf_rows *rows, const int64_t *moved, const int32_t *before, const int32_t *after,
-                           ptrdiff_t n_moved, ptrdiff_t stride, int64_t *fixed, int64_t *counts)
+                           ptrdiff_t n_moved, ptrdiff_t stride, int64_t *fixed, double *mass)
 {
     ptrdiff_t d = rows->d, whole = d - d % N_LANES_f64;
     double scale = rows->fixed_scale;
     for (ptrdiff_t m = 0; m < n_moved; m++) {
         const REAL *x = (const REAL *)rows->x + (ptrdiff_t)moved[m] * d;
         int64_t *from = fixed + before[m] * stride, *to = fixed + after[m] * stride;
-        counts[before[m]]--;
-        counts[after[m]]++;
+        mass[before[m]] -= 1.0;
+        mass[after[m]] += 1.0;
         for (ptrdiff_t t = 0; t < whole; t += N_LANES_f64) {
             ivec_f64 value = FN(fixed)(FN(load_doubles)(x + t), scale), a, b;
             memcpy(&a, from + t, sizeof a);
