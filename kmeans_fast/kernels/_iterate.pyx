@@ -10,11 +10,10 @@ from ._kernels cimport (
     scratch_for,
 )
 from ._nearest cimport assign_and_sum, assign_job, begin_assign_and_sum
-from ._parallel cimport threads_for
+from ._parallel cimport threads_for, work_of
 from ._types cimport label_t, real_t
 
 cdef enum:
-    CENTERS_ASIDE = 4           # what a row costs beside its scores, in centers
     MOST_FOLLOWED = 12          # rows are followed if at most one in so many changed last, and else added up anew
 
 
@@ -78,7 +77,7 @@ def iterate(
             f"centers ({centers.shape[0]}, {k}, {centers.shape[2]}) for sums of {sums.shape[1]} clusters and steps of "
             f"shape ({steps.shape[0]}, {steps.shape[1]}); m steps of 4 numbers need m + 1 times the centers."
         )
-    n_threads = threads_for(<double>n_rows * (k + CENTERS_ASIDE) * rows.c.d, n_threads)
+    n_threads = threads_for(work_of(n_rows, k, rows.c.d), n_threads)
     buffers = begin_assign_and_sum(&job.assign, rows, borders, labels, sums, mass, n_threads)
     if n_rows < 1:
         raise ValueError("no rows to iterate on.")

@@ -7,7 +7,7 @@ from ._kernels cimport (
     KF_ROWS_OF_CALL, Centers, Loan, Rows, Scratch, borrow, check_centers, check_slice, copy_if_it_pays,
     kf_centers, kf_rows, kf_scratch, kf_sums, kf_table, pack_centers, scratch_for,
 )
-from ._parallel cimport run_evenly, run_units, threads_for
+from ._parallel cimport run_evenly, run_units, threads_for, work_of
 from ._sums cimport (
     begin_sums, begin_threads, buffer_length, buffer_of, buffer_of_thread, check_moved, close_gaps, join_groups, sum_groups,
 )
@@ -134,7 +134,7 @@ def nearest(
     if moved is not None:
         counts = borrow(rows, n_units_of(&job) * sizeof(Py_ssize_t))
         job.moved, job.before, job.n_moved = &moved[0], &before[0], <Py_ssize_t*>counts.memory
-    n_threads = threads_for(<double>(stop - start) * k * rows.c.d, n_threads)
+    n_threads = threads_for(work_of(stop - start, k, rows.c.d), n_threads)
     copy_if_it_pays(rows, stop - start, k)
     packed = pack_centers(rows, &centers[0, 0], k, rows.table.choose_shape(&rows.c, stop - start, k), n_threads)
     scratch = scratch_for(rows, packed, False, n_threads)
@@ -159,7 +159,7 @@ def nearest_and_sum(
     cdef Py_ssize_t n_changed, k = centers.shape[0], n_rows = labels.shape[0]
     check_centers(rows, k, centers.shape[1], sizeof(real_t))
     check_centers(rows, sums.shape[1], centers.shape[1], sizeof(real_t))
-    n_threads = threads_for(<double>n_rows * k * rows.c.d, n_threads)
+    n_threads = threads_for(work_of(n_rows, k, rows.c.d), n_threads)
     buffers = begin_assign_and_sum(&job, rows, borders, labels, sums, mass, n_threads)
     if n_rows == 0:
         return 0
