@@ -133,7 +133,7 @@ def bytes_lost(name: str, n_planted: int = 0) -> int:
 
 
 CACHED = 80_000
-"""Bytes that the interpreter and NumPy may come to hold for later: their growth ends, but only after thousands of calls."""
+"""Bytes that the interpreter and NumPy may come to hold for later; their growth ends, but after thousands of calls."""
 
 needs_mallinfo = pytest.mark.skipif(not hasattr(ctypes.CDLL(None), "mallinfo2"), reason="made for glibc")
 

@@ -39,6 +39,18 @@ def run(names: Sequence[str] = (), timeout: float = 1800) -> subprocess.Complete
     return subprocess.run(command, env=preloaded(), cwd=ROOT, capture_output=True, text=True, timeout=timeout)
 
 
+def campaign(names: Sequence[str]) -> int:
+    """Every allocation of every scenario fails once."""
+    return subprocess.run([sys.executable, "-m", "campaigns.faults", *names], env=preloaded(), cwd=ROOT).returncode
+
+
+def interrupts(names: Sequence[str]) -> int:
+    """Every scenario is interrupted at every line, and 200 times at random."""
+    command = [sys.executable, "-m", "campaigns.interrupts"]
+    at_lines = subprocess.run([*command, "lines", *names], env=preloaded(), cwd=ROOT).returncode
+    return subprocess.run([*command, "200", *names], env=preloaded(), cwd=ROOT).returncode or at_lines
+
+
 def count_array_data() -> None:
     """From now on this thread's array data come from the library's handler."""
     from numpy._core._multiarray_umath import _ARRAY_API

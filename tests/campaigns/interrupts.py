@@ -1,6 +1,6 @@
 """Ctrl-C at random moments, and at every line: all as before or complete, no thread stays, the next call is right.
 
-``python -m campaigns.interrupts COUNT [SCENARIO...]`` sends COUNT interrupts to itself, one a call.
+``python -m campaigns.interrupts COUNT|lines [SCENARIO...]`` sends interrupts to itself, one a call.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from .scenarios import Scenario, all_scenarios, frozen
 
 PACKAGE = str(Path(kmeans_fast.__file__).parent)
 TRIES = 10
+SLOW = {"broadcast", "broadcast transform", "identity", "sparse identity", "identity transform"}
 LONG_ENOUGH = 3000
 """Rows with which most calls take milliseconds."""
 
@@ -99,12 +100,21 @@ def interrupt_at_random(scenario: Scenario, count: int, chance: random.Random) -
     raise AssertionError(f"{n_interrupted} of {TRIES * count} calls were interrupted")
 
 
-def main(count: int, names: Sequence[str]) -> int:
-    warnings.simplefilter("ignore")
+def lines(names: Sequence[str]) -> None:
+    scenarios, total = all_scenarios(100), 0
+    names = names or [name for name in scenarios if name not in SLOW]
+    for name in names:
+        count = interrupt_lines(scenarios[name]())
+        total += count
+        print(f"{name}: {count} interrupts", flush=True)
+    print(f"{total} interrupts, one at each line of {len(names)} calls")
+
+
+def at_random(count: int, names: Sequence[str]) -> int:
     # An alarm does what Ctrl-C does, in the same place of the interpreter, and comes when it is told to.
     signal.signal(signal.SIGALRM, signal.default_int_handler)
     scenarios = all_scenarios(LONG_ENOUGH)
-    names = names or [name for name in scenarios if "broadcast" not in name and "identity" not in name]
+    names = names or [name for name in scenarios if name not in SLOW]
     chance, total = random.Random(0), 0
     chosen = [scenarios[name]() for name in names]
     for scenario in chosen:
@@ -122,4 +132,7 @@ def main(count: int, names: Sequence[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(int(sys.argv[1]), sys.argv[2:]))
+    warnings.simplefilter("ignore")
+    if sys.argv[1] == "lines":
+        sys.exit(lines(sys.argv[2:]))
+    sys.exit(at_random(int(sys.argv[1]), sys.argv[2:]))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import sys
+import warnings
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import product
 from typing import Any
@@ -147,3 +149,17 @@ def frozen(value: Any) -> Any:
     if type(value).__module__.startswith("kmeans_fast") and hasattr(value, "__dict__"):
         return frozen(vars(value))
     return repr(value)
+
+
+def main(names: Sequence[str]) -> None:
+    """Call the named scenarios once each, or all of them."""
+    warnings.simplefilter("ignore")
+    scenarios = all_scenarios()
+    for name in names or scenarios:
+        scenario = scenarios[name]()
+        scenario.call(scenario.model, scenario.X)
+    print(f"{len(names or scenarios)} calls made")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
