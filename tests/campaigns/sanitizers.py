@@ -95,7 +95,7 @@ PLANTS = {
     ),
     "overflow of an integer": Plant(
         "address",
-        Edit(SUMS, "    return 0\n", "    return (2147483647 + <int>n_rows) * 0\n"),
+        Edit(SUMS, "    return 0\n", "    return 2147483647 + <int>n_rows\n"),
         TEST_OF_SUMS,
         "runtime error: signed integer overflow",
     ),
