@@ -9,10 +9,15 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 from campaigns import faults
 from campaigns.builds import Missing
+from campaigns.scenarios import frozen
+
+from kmeans_fast import BisectingKMeans, KMeans, MiniBatchKMeans
 
 ROOT = Path(__file__).parent.parent
 OF_EACH_KIND = ("lloyd float32", "boxes float64", "empty clusters", "first partial_fit", "sparse predict KMeans")
@@ -39,6 +44,25 @@ def test_each_allocation_that_fails_is_a_memory_error_and_nothing_more() -> None
     counts = [(int(a), int(b)) for a, b in re.findall(r": (\d+) \+ (\d+) allocations failed", run.stdout)]
     assert len(counts) == len(OF_EACH_KIND)
     assert all(kernels >= 3 and arrays >= 15 for kernels, arrays in counts), "the faults did not reach the package"
+
+
+@pytest.mark.parametrize("kind", [KMeans, MiniBatchKMeans, BisectingKMeans])
+@pytest.mark.parametrize("n_before", [0, 1])
+def test_an_init_that_raises_leaves_the_estimator_as_it_was(kind: Any, n_before: int) -> None:
+    X, calls = np.random.default_rng(0).random((300, 4)), []
+
+    def init(X: Any, k: int, random_state: Any) -> Any:
+        calls.append(k)
+        if len(calls) > n_before:
+            raise KeyError("broken")
+        return X[:k]
+
+    model = kind(4, random_state=0).fit(X)
+    model.set_params(init=init, n_init=2)
+    before = frozen(vars(model))
+    with pytest.raises(KeyError, match="broken"):
+        model.fit(X[:200, :3])
+    assert frozen(vars(model)) == before and len(calls) == n_before + 1
 
 
 OUT_OF_ADDRESSES = """

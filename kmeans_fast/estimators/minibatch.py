@@ -109,6 +109,10 @@ class MiniBatchKMeans(BaseKMeans):
         "reassignment_ratio": [Interval(Real, 0, None, closed="left")],
     }
 
+    _random_state: RandomState
+    _counts: Floats
+    _n_since_last_reassign: int
+
     def __init__(
         self,
         n_clusters: int = 8,

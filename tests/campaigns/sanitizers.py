@@ -44,7 +44,7 @@ def thread(arguments: Sequence[str], edits: Sequence[Edit] = ()) -> int:
     sanitizer = compiler_file("libtsan.so")
     openmp = compile_c(Path(__file__).with_name("threads.c"), HOME / "threads.so", "-shared", "-fPIC")
     target = build("thread", sanitize="thread", edits=[*EVERY_CALL_USES_THREADS, *edits])
-    env = in_copy(target, LD_PRELOAD=f"{sanitizer} {openmp}", TSAN_OPTIONS="exitcode=66", OMP_NUM_THREADS="3")
+    env = in_copy(target, LD_PRELOAD=f"{sanitizer} {openmp}", TSAN_OPTIONS="halt_on_error=1", OMP_NUM_THREADS="3")
     # With addresses laid out at random it may find no room for its own.
     command = ["setarch", "-R", *PYTEST, *(arguments or THREADED_TESTS)]
     return subprocess.run(command, cwd=target, env=env).returncode
