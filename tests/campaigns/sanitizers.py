@@ -56,7 +56,7 @@ def valgrind(arguments: Sequence[str], edits: Sequence[Edit] = ()) -> int:
     target, report = build("plain", edits=edits), HOME / "valgrind.xml"
     env = in_copy(target, PYTHONMALLOC="malloc", OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1", KMEANS_FAST_ISA="avx2")
     env["PYTHONPATH"] += os.pathsep + str(target / "tests")
-    options = ["--track-origins=yes", "--leak-check=no", "--xml=yes", f"--xml-file={report}", "--error-limit=no"]
+    options = ["--track-origins=yes", "--show-leak-kinds=none", "--xml=yes", f"--xml-file={report}", "--error-limit=no"]
     command = ["valgrind", *options, sys.executable, "-m", "campaigns.scenarios", *(arguments or FOR_VALGRIND)]
     code = subprocess.run(command, cwd=target, env=env).returncode
     found = [error for error in ElementTree.parse(report).iter("error") if is_of_kernels(error)]

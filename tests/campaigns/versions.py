@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from .builds import HOME, Missing, copy_checkout
+from .builds import HOME, ROOT, Missing
 
 VERSIONS = ("3.11", "3.12", "3.13", "3.14")
 OLDEST = {"3.11": ["numpy==1.26.*", "scikit-learn==1.6.*"]}
@@ -49,9 +49,8 @@ def pythons() -> dict[str, str]:
 
 def wheel() -> Path:
     """Built by this Python; for all."""
-    source, target = HOME / "wheel-source", HOME / "wheels"
-    copy_checkout(source)
-    command = [sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "--wheel-dir", str(target), str(source)]
+    target = HOME / "wheels"
+    command = [sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "--wheel-dir", str(target), str(ROOT)]
     subprocess.run(command, check=True)
     (made,) = target.glob("*-abi3-*.whl")
     return made
