@@ -1,15 +1,16 @@
-"""The one wheel in every CPython that is here, with the oldest and the newest NumPy and scikit-learn."""
+"""The one build in every CPython that is here, with the oldest and the newest NumPy and scikit-learn."""
 
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from .builds import HOME, ROOT, Missing
+from .builds import ROOT, Missing
 
 VERSIONS = ("3.11", "3.12", "3.13", "3.14")
 OLDEST = {"3.11": ["numpy==1.26.*", "scikit-learn==1.6.*"]}
@@ -47,13 +48,12 @@ def pythons() -> dict[str, str]:
     return found
 
 
-def wheel() -> Path:
-    """Built by this Python; for all."""
-    target = HOME / "wheels"
-    command = [sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "--wheel-dir", str(target), str(ROOT)]
-    subprocess.run(command, check=True)
-    (made,) = target.glob("*-abi3-*.whl")
-    return made
+def installed(folder: Path) -> Path:
+    """A folder to import from that holds the package with the kernels of a release build, made once for all CPythons."""
+    if not list((ROOT / "kmeans_fast" / "kernels").glob("*.abi3.so")):
+        raise Missing("needs a release build in place: python setup.py build_ext --inplace")
+    shutil.copytree(ROOT / "kmeans_fast", folder / "site-packages" / "kmeans_fast")
+    return folder / "site-packages"
 
 
 def versions(arguments: Sequence[str] = ()) -> int:
@@ -61,13 +61,14 @@ def versions(arguments: Sequence[str] = ()) -> int:
     found = {version: path for version, path in pythons().items() if not arguments or version in arguments}
     if not found:
         raise Missing(f"needs one of Python {', '.join(arguments or VERSIONS)}")
-    built, failed = wheel(), 0
+    failed = 0
     for version, python in found.items():
         for packages in [*([OLDEST[version]] if version in OLDEST else []), ["numpy", "scikit-learn"]]:
             with tempfile.TemporaryDirectory() as folder:
-                subprocess.run([python, "-m", "venv", folder], check=True)
-                inside = str(Path(folder, "bin", "python"))
-                subprocess.run([inside, "-m", "pip", "install", "-q", str(built), *packages], check=True)
-                failed += subprocess.run([inside, "-c", PROGRAM], cwd=folder).returncode != 0
+                env = os.environ | {"PYTHONPATH": str(installed(Path(folder)))}
+                inside = str(Path(folder, "venv", "bin", "python"))
+                subprocess.run([python, "-m", "venv", str(Path(folder, "venv"))], check=True)
+                subprocess.run([inside, "-m", "pip", "install", "-q", *packages], check=True)
+                failed += subprocess.run([inside, "-c", PROGRAM], cwd=folder, env=env).returncode != 0
     print(f"not here: {', '.join(sorted(set(VERSIONS) - set(found)) or ['none'])}; {failed} failed")
     return failed
