@@ -49,7 +49,7 @@ def pythons() -> dict[str, str]:
 
 
 def installed(folder: Path) -> Path:
-    """A folder to import from that holds the package with the kernels of a release build, made once for all CPythons."""
+    """A folder to import the package from, with the kernels of a release build: made once for all CPythons."""
     if not list((ROOT / "kmeans_fast" / "kernels").glob("*.abi3.so")):
         raise Missing("needs a release build in place: python setup.py build_ext --inplace")
     shutil.copytree(ROOT / "kmeans_fast", folder / "site-packages" / "kmeans_fast")
