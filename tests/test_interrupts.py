@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -9,6 +10,8 @@ import time
 from pathlib import Path
 
 import pytest
+from campaigns.interrupts import interrupt_lines
+from campaigns.scenarios import all_scenarios
 
 from kmeans_fast.backends import BACKENDS
 
@@ -91,3 +94,23 @@ def test_an_interrupt_ends_every_call_soon(name: str) -> None:
 @pytest.mark.parametrize("backend", [name for name in BACKENDS if name != "compiled"])
 def test_an_interrupt_ends_a_fit_on_every_backend(backend: str) -> None:
     assert_stops_soon("iteration", backend)
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize("name", ["lloyd float64", "partial_fit", "first partial_fit", "dense k-means++"])
+def test_an_interrupt_at_any_line_leaves_all_as_it_was_or_all_done(name: str) -> None:
+    assert interrupt_lines(all_scenarios(100)[name]()) > 300
+
+
+@pytest.mark.parametrize("name", ["bisecting", "mini-batch", "swap", "sparse hamerly float64", "empty clusters"])
+def test_an_interrupt_at_some_lines_leaves_all_as_it_was_or_all_done(name: str) -> None:
+    assert interrupt_lines(all_scenarios(100)[name](), step=17) > 30
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="made for Linux")
+def test_forty_interrupts_at_random_moments_leave_no_thread_and_no_trace() -> None:
+    names = ["threads", "bisecting", "sparse lloyd float64", "swap"]
+    command = [sys.executable, "-m", "campaigns.interrupts", "40", *names]
+    env = os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "tests")])}
+    run = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=300)
+    assert run.returncode == 0 and "40 of" in run.stdout, run.stdout + run.stderr

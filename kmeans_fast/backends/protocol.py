@@ -60,6 +60,9 @@ class NotFiniteError(ValueError):
 
 def take_rows(X: Any, indices: Indices | slice) -> Array:
     """The rows ``indices`` of X (n, d), an array or a matrix in CSR, as an array (m, d)."""
+    if isinstance(indices, slice) and not isinstance(X, np.ndarray):
+        # SciPy takes slices of CSR in C++, which crashes where there is no memory.
+        indices = np.arange(*indices.indices(X.shape[0]))
     taken = X[indices]
     rows: Array = taken if isinstance(taken, np.ndarray) else taken.toarray()
     return rows

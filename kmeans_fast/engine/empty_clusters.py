@@ -24,7 +24,8 @@ def take_farthest(totals: Partials, shards: Shard, centers: Array) -> tuple[Arra
     if donated.size:
         totals = shards.totals_after_moving(donated, empty[: donated.size])
     new_centers = totals.means(shards.data_unit, centers.dtype)
-    new_centers[totals.mass == 0] = new_centers[totals.mass.argmax()]
+    # A copy: where NumPy makes it itself, and finds no memory, it goes on with the error set.
+    new_centers[totals.mass == 0] = new_centers[totals.mass.argmax()].copy()
     return new_centers, donated.size
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
 from numbers import Integral, Real
@@ -239,13 +239,15 @@ class BaseKMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
         return int(self.cluster_centers_.shape[0])
 
     @contextmanager
-    def _unchanged_if_interrupted(self) -> Iterator[None]:
-        """An error or an interrupt leaves the estimator as it was."""
+    def _unchanged_if_interrupted(self, undo: Callable[[], None] | None = None) -> Iterator[None]:
+        """An error or an interrupt leaves the estimator as it was; ``undo`` is for what stands elsewhere."""
         before = dict(self.__dict__)
         try:
             yield
         except BaseException:
+            if undo is not None:
+                undo()
             before.update({name: self.__dict__[name] for name in BOOKKEEPING if name in self.__dict__})
-            self.__dict__.clear()
-            self.__dict__.update(before)
+            # In one step that needs no memory: a second interrupt, or still no memory, finds all of it or none.
+            self.__dict__ = before
             raise

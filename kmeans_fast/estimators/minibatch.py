@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from functools import partial
 from numbers import Integral, Real
 from typing import Any, ClassVar, Literal, Self
 
@@ -109,6 +109,10 @@ class MiniBatchKMeans(BaseKMeans):
         "reassignment_ratio": [Interval(Real, 0, None, closed="left")],
     }
 
+    _random_state: RandomState
+    _counts: Floats
+    _n_since_last_reassign: int
+
     def __init__(
         self,
         n_clusters: int = 8,
@@ -205,24 +209,22 @@ class MiniBatchKMeans(BaseKMeans):
             The estimator, which knows one batch more.
         """
         is_first = not hasattr(self, "cluster_centers_")
-        with self._unchanged_if_interrupted():
+        random_state = self._random_state if hasattr(self, "_random_state") else check_rng(self.random_state)
+        with self._unchanged_if_interrupted(rewinding(random_state)):
+            self._random_state = random_state
             X = check_X(X, self, reset=is_first)
             weights = check_weights(sample_weight, X)
             if is_first:
                 self._check_against(X)
-            if not hasattr(self, "_random_state"):
-                self._random_state = check_rng(self.random_state)
-            with rewound_if_interrupted(self._random_state):
-                if is_first:
-                    self._begin(X, weights)
-                rows, centers, backend, n_threads = self._ready(X, weights)
-                learner = self._learner(
-                    backend, centers, self._counts, self._n_since_last_reassign, self._random_state, n_threads
-                )
-                learner.learn(rows)
-                self._keep(learner)
-                if self.compute_labels:
-                    self._label(backend, rows, n_threads)
+                self._begin(X, weights)
+            rows, centers, backend, n_threads = self._ready(X, weights)
+            learner = self._learner(
+                backend, centers, self._counts, self._n_since_last_reassign, self._random_state, n_threads
+            )
+            learner.learn(rows)
+            self._keep(learner)
+            if self.compute_labels:
+                self._label(backend, rows, n_threads)
             self.n_steps_ = getattr(self, "n_steps_", 0) + 1
         return self
 
@@ -343,19 +345,10 @@ def total_weight(rows: Rows) -> float:
     return rows.n if rows.weights is None else float(rows.weights.sum())
 
 
-@contextmanager
-def rewound_if_interrupted(random_state: RandomState) -> Iterator[None]:
-    """An error or an interrupt takes the draws back, so that the same call may follow; but not numpy's global ones."""
-    before: Any
+def rewinding(random_state: RandomState) -> Callable[[], None]:
+    """What takes draws back, so that the call that made them may follow again; but not numpy's global ones."""
     if isinstance(random_state, np.random.Generator):
-        before = random_state.bit_generator.state
-    else:
-        before = random_state.get_state()
-    try:
-        yield
-    except BaseException:
-        if isinstance(random_state, np.random.Generator):
-            random_state.bit_generator.state = before
-        elif random_state is not check_rng(None):
-            random_state.set_state(before)
-        raise
+        return partial(setattr, random_state.bit_generator, "state", random_state.bit_generator.state)
+    if random_state is check_rng(None):
+        return lambda: None
+    return partial(random_state.set_state, random_state.get_state())
