@@ -268,7 +268,7 @@ class Backend(Protocol):
     def candidate_gains(
         self, rows: Rows, seeds: Any, candidates: Indices, gains: Indices, *, n_threads: int = 1
     ) -> None:
-        """Write by how much each of the rows ``candidates`` (m,), as a seed, would lower the sum of terms to gains (m,)."""
+        """Write by how much each of the rows ``candidates`` (m,) would lower the sum of terms to gains (m,)."""
 
     def add_seed(self, rows: Rows, seeds: Any, row: int, *, n_threads: int = 1) -> None:
         """``row`` is one more of the seeds: lowers the squared distances to those to it."""

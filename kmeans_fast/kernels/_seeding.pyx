@@ -307,7 +307,7 @@ cdef void group(Rows rows, Seeds seeds, int n_threads):
 cdef void ungroup(Rows rows, Seeds seeds):
     """Seeds tell little of the rows: it takes more of them before that is worth another look."""
     seeds.c.order, seeds.c.n_blocks = NULL, units_of(rows.c.n, KF_SEED_BLOCK)
-    seeds.next_grouping, seeds._of_groups, seeds._tiles = 4 * len(seeds._chosen), None, None
+    seeds.next_grouping, seeds._of_groups, seeds._tiles = 2 * len(seeds._chosen), None, None
 
 
 def draw_rows(Rows rows, Seeds seeds, const double[::1] shares, int64_t[::1] drawn):
@@ -350,7 +350,7 @@ def candidate_gains(Rows rows, Seeds seeds, const int64_t[::1] candidates, int64
         with nogil:
             n_near = run_units(gains_unit, &call.job, units_of(seeds.c.n_blocks, BLOCKS_OF_UNIT), n_threads)
         seeds.n_near += n_near
-        if seeds.c.order != NULL and 2 * n_near > seeds.c.n_blocks * m:
+        if seeds.c.order != NULL and 3 * n_near > 2 * seeds.c.n_blocks * m:
             ungroup(rows, seeds)
     for thread in range(n_threads):
         for i in range(m):

@@ -46,12 +46,13 @@ def test_candidates_measured_a_few_at_a_time_are_picked_alike(name: str, monkeyp
     n_calls = []
 
     class Counting:
-        lower_sq_dists = staticmethod(backend.lower_sq_dists)
+        make_seeds, draw_rows = staticmethod(backend.make_seeds), staticmethod(backend.draw_rows)
+        add_seed = staticmethod(backend.add_seed)
 
         @staticmethod
-        def candidate_potentials(*args: Any, **options: Any) -> None:
+        def candidate_gains(*args: Any, **options: Any) -> None:
             n_calls.append(len(args[2]))
-            backend.candidate_potentials(*args, **options)
+            backend.candidate_gains(*args, **options)
 
     picked = []
     for work in (10**10, 2 * X.size):

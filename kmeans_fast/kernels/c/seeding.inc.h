@@ -134,6 +134,9 @@ ALWAYS_INLINE void FN(begin_block)(const kf_rows *rows, const kf_centers *center
     FN(plan_seeding)(rows->d, centers->padded_d, &b->s, arena);
     for (int i = 0; i < b->n; i++)
         b->row[i] = seeds->order == NULL ? first + i : seeds->order[first + i];
+    if (seeds->order != NULL)
+        for (int i = 0; i < b->n; i++)
+            FETCH((const REAL *)rows->x + b->row[i] * rows->d);
     for (int i = 0; i < b->n; i++)
         b->sq_dists[i] = seeds->sq_dists[b->row[i]];
     for (int i = 0; i < b->n; i++)
@@ -143,6 +146,16 @@ ALWAYS_INLINE void FN(begin_block)(const kf_rows *rows, const kf_centers *center
     if (has_terms)
         for (int i = 0; i < KF_SEED_BLOCK; i++)
             b->terms[i] = FN(whole_term)(b->sq_dists[i], b->weights[i], scale);
+}
+
+/* pack_lanes() of LANES rows with D <= 4 features, as far as direct_lanes() reads them. */
+ALWAYS_INLINE void FN(pack_few)(const int D, const REAL *const *row, double inverse_unit, double *RESTRICT tile)
+{
+    UNROLL
+    for (int t = 0; t < KF_LANES / 2; t++)
+        UNROLL
+        for (int i = 0; i < KF_LANES; i++)
+            tile[t * KF_LANES + i] = t < D ? (double)row[i][t] * inverse_unit : 0.0;
 }
 
 /* Squared distances of the rows from place at on, LANES of them, to center j. */
@@ -155,7 +168,13 @@ ALWAYS_INLINE void FN(measure_lanes)(FN(seed_block) *b, int at, ptrdiff_t j, dou
         const REAL *row[KF_LANES];
         for (int i = 0; i < n; i++)
             row[i] = (const REAL *)rows->x + b->row[at + i] * d;
-        FN(pack_lanes)(row, n, d, padded_d, 1.0 / rows->data_unit, b->s.lanes64);
+        if (n == KF_LANES && d <= KF_LANES / 2) {
+#define PACK(D) FN(pack_few)(D, row, 1.0 / rows->data_unit, b->s.lanes64)
+            OF_FEATURES(d, PACK);
+#undef PACK
+        } else {
+            FN(pack_lanes)(row, n, d, padded_d, 1.0 / rows->data_unit, b->s.lanes64);
+        }
         b->packed = at;
     }
     FN(direct_lanes)(b->s.lanes64, b->centers->direct + j * padded_d, 1, d, padded_d, found);
