@@ -57,6 +57,7 @@ cdef extern from "c/kernels.h" nogil:
         double* sq_dists
         int32_t* owners
         double scale
+        int is_scored
         int64_t* sums
         int64_t whole
         int32_t* order
@@ -65,6 +66,13 @@ cdef extern from "c/kernels.h" nogil:
         float* block_reach
         int32_t* begins
         int32_t* groups
+
+    ctypedef struct kf_change:
+        pass
+
+    ctypedef struct kf_changes:
+        kf_change* change
+        Py_ssize_t n, room
 
     ctypedef struct kf_box_scratch:
         double* score
@@ -149,9 +157,10 @@ cdef extern from "c/kernels.h" nogil:
                                   const int32_t* labels, double* tiles) noexcept nogil
         size_t (*seeding_bytes)(Py_ssize_t d) noexcept nogil
         Py_ssize_t (*seed_gains)(const kf_rows*, const kf_centers*, const kf_seeds*, Py_ssize_t block, const float* apart,
-                                 char* arena, int64_t* gains) noexcept nogil
+                                 char* arena, int64_t* gains, kf_changes*) noexcept nogil
         void (*add_seed)(const kf_rows*, const kf_centers*, const kf_seeds*, Py_ssize_t block, const float* apart,
                          int32_t number, char* arena, int64_t* losses) noexcept nogil
+        void (*apply_changes)(kf_seeds*, const kf_changes*, int32_t candidate, int32_t number, Py_ssize_t d) noexcept nogil
         void (*group_rows)(kf_seeds*, Py_ssize_t n_seeds, int32_t* starts) noexcept nogil
         void (*seed_reach)(const kf_seeds*, Py_ssize_t block, Py_ssize_t d) noexcept nogil
         void (*seed_tile)(const kf_rows*, const int64_t* chosen, int n_rows, double* tile) noexcept nogil

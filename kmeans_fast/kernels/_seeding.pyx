@@ -6,27 +6,30 @@ from libc.string cimport memcpy, memset
 
 from ._csr cimport Call, CsrRows, begin, threads_of
 from ._kernels cimport (
-    KF_LANES, KF_LANES_ARE_POINTS, KF_SEED_BLOCK, KF_SUM_BLOCK, Arena, Centers, Loan, Rows, allocate, borrow, check_centers,
-    check_slice, copy_if_it_pays, kf_centers, kf_csr, kf_csr_centers, kf_csr_scratch, kf_rows, kf_seeds, kf_table,
+    KF_LANES, KF_LANES_ARE_POINTS, KF_SEED_BLOCK, KF_SUM_BLOCK, Arena, Centers, Loan, Rows, allocate, borrow, check_slice,
+    copy_if_it_pays, kf_centers, kf_change, kf_changes, kf_csr, kf_csr_centers, kf_csr_scratch, kf_rows, kf_seeds, kf_table,
     pack_centers,
 )
 from ._parallel cimport run_units, threads_for
-from ._types cimport real_t
 
 cdef enum:
     BLOCKS_OF_UNIT = 16
     TILES_OF_UNIT = 8
     FEWEST_DIGITS = 52          # of the sum of all terms: with fewer, their scale is chosen anew
-    FIRST_GROUPING = 8          # seeds
+    FIRST_GROUPING = 8          # seeds; with fewer, scores prove little either
     ROWS_OF_GROUP = 16          # on average, at least: to compare a candidate with all seeds is to be little work
     LINE = 8                    # int64 of a cache line
+    CHANGES_AT_LEAST = 4096
+    ROWS_OF_CHANGE = 4          # rows for each change that candidates make for which there is room
 
 
 cdef class Seeds:
     """The rows by their nearest seed, and the sums of the terms that rows are drawn by (backends/protocol.py)."""
     cdef kf_seeds c
     cdef readonly object sq_dists
-    cdef Arena _memory, _of_groups, _tiles
+    cdef Arena _memory, _of_groups, _tiles, _of_changes
+    cdef list _noted            # candidates whose changes are known; None: of none
+    cdef Py_ssize_t n_noting    # threads that noted them
     cdef bint is_spent          # all distances are 0
     cdef Py_ssize_t first_row, last_row, next_grouping, n_grouped
     cdef list _chosen
@@ -50,6 +53,7 @@ cdef struct seeding_job:
     float* apart                # how far each grouped seed is from each center; NULL without groups
     char* scratch
     size_t scratch_bytes        # of each thread
+    kf_changes* changes         # of each thread
     int64_t* totals             # of each thread: gains of the candidates, or losses of SUM_BLOCK rows
     Py_ssize_t n_totals         # of a thread
     int32_t number
@@ -74,7 +78,7 @@ cdef Py_ssize_t gains_unit(void* job, Py_ssize_t unit, int thread) noexcept nogi
     for block in range(unit * BLOCKS_OF_UNIT, min((unit + 1) * BLOCKS_OF_UNIT, j.seeds.n_blocks)):
         n_near += j.table.seed_gains(
             j.rows, j.centers, j.seeds, block, NULL if j.apart == NULL else j.apart + j.seeds.groups[block] * j.centers.k,
-            j.scratch + thread * j.scratch_bytes, j.totals + thread * j.n_totals,
+            j.scratch + thread * j.scratch_bytes, j.totals + thread * j.n_totals, j.changes + thread,
         )
     return n_near
 
@@ -149,11 +153,13 @@ cdef Chosen hold(Rows rows):
     return call
 
 
-cdef void bind(Chosen call, Rows rows, const void* values, Py_ssize_t m, Py_ssize_t n_totals, int n_threads):
+cdef void bind(
+    Chosen call, Rows rows, const void* values, Py_ssize_t m, bint is_scored, Py_ssize_t n_totals, int n_threads
+):
     """The centers, and totals of each thread, which are 0."""
     cdef size_t n_bytes = 0, of_totals = (n_totals + LINE - 1) // LINE * LINE * sizeof(int64_t)
     if call.job.sparse != NULL:
-        call._call = begin(<CsrRows>rows, values, m, m > 1, True, n_threads)
+        call._call = begin(<CsrRows>rows, values, m, is_scored, True, n_threads)
         call.job.sparse_centers, call.job.sparse_scratch = &call._call.centers, call._call.scratch
     else:
         call._centers = pack_centers(rows, values, m, KF_LANES_ARE_POINTS, n_threads)
@@ -166,7 +172,9 @@ cdef void bind(Chosen call, Rows rows, const void* values, Py_ssize_t m, Py_ssiz
     memset(call.job.totals, 0, n_threads * of_totals)
 
 
-cdef void choose(Chosen call, Rows rows, const int64_t* chosen, Py_ssize_t m, Py_ssize_t n_totals, int n_threads):
+cdef void choose(
+    Chosen call, Rows rows, const int64_t* chosen, Py_ssize_t m, bint is_scored, Py_ssize_t n_totals, int n_threads
+):
     """The same for the rows chosen."""
     cdef size_t n_bytes = rows.c.d * rows.table.itemsize
     cdef const unsigned char[:, ::1] values
@@ -174,23 +182,18 @@ cdef void choose(Chosen call, Rows rows, const int64_t* chosen, Py_ssize_t m, Py
     if call.job.sparse != NULL:
         call._values = rows.X[[chosen[i] for i in range(m)]].toarray()
         values = call._values.view("u1")
-        bind(call, rows, &values[0, 0], m, n_totals, n_threads)
+        bind(call, rows, &values[0, 0], m, is_scored, n_totals, n_threads)
         return
     call._of_values = borrow(rows, m * n_bytes)
     for i in range(m):
         memcpy(call._of_values.memory + i * n_bytes, <const char*>rows.c.x + chosen[i] * n_bytes, n_bytes)
-    bind(call, rows, call._of_values.memory, m, n_totals, n_threads)
+    bind(call, rows, call._of_values.memory, m, is_scored, n_totals, n_threads)
 
 
 cdef int threads_of_rows(Rows rows, Py_ssize_t m, int n_threads):
     if type(rows) is CsrRows:
         return threads_of(<CsrRows>rows, rows.c.n, m, n_threads)
     return threads_for(<double>rows.c.n * rows.c.d * m, n_threads)
-
-
-cdef void weigh(Rows rows, Seeds seeds) noexcept nogil:
-    """Choose the scale of the terms, and add them up."""
-    seeds.is_spent = not rows.table.weigh_rows(&seeds.c)
 
 
 def make_seeds(Rows rows, Py_ssize_t row, double[::1] sq_dists, *, int n_threads=1):
@@ -203,10 +206,10 @@ def make_seeds(Rows rows, Py_ssize_t row, double[::1] sq_dists, *, int n_threads
     seeds._memory = allocate(n_sums(n) * sizeof(int64_t) + n * sizeof(int32_t))
     seeds.c.n, seeds.c.sq_dists, seeds.c.sums = n, &sq_dists[0], <int64_t*>seeds._memory.memory
     seeds.c.owners = <int32_t*>(seeds._memory.memory + n_sums(n) * sizeof(int64_t))
-    seeds.c.order, seeds.c.scale, seeds.c.n_blocks = NULL, 0.0, units_of(n, KF_SEED_BLOCK)
+    seeds.c.order, seeds.c.scale, seeds.c.is_scored, seeds.c.n_blocks = NULL, 0.0, 0, units_of(n, KF_SEED_BLOCK)
     seeds.c.weights = (<CsrRows>rows).csr.weights if type(rows) is CsrRows else rows.c.weights
     seeds.next_grouping, seeds.n_grouped, seeds.first_row, seeds.last_row = FIRST_GROUPING, 0, 0, n - 1
-    seeds._chosen, seeds.n_near = [], 0.0
+    seeds._chosen, seeds.n_near, seeds._noted = [], 0.0, None
     if seeds.c.weights != NULL:
         while seeds.c.weights[seeds.first_row] == 0.0:
             seeds.first_row += 1
@@ -214,7 +217,7 @@ def make_seeds(Rows rows, Py_ssize_t row, double[::1] sq_dists, *, int n_threads
             seeds.last_row -= 1
     sq_dists[:] = float("inf")
     take_seed(rows, seeds, row, True, n_threads)
-    weigh(rows, seeds)
+    seeds.is_spent = not rows.table.weigh_rows(&seeds.c)
     return seeds
 
 
@@ -235,11 +238,20 @@ cdef void take_seed(Rows rows, Seeds seeds, int64_t row, bint is_first, int n_th
     cdef Chosen call
     cdef Py_ssize_t n = n_sums(rows.c.n), sum, thread
     cdef int64_t loss
+    cdef int32_t number = <int32_t>len(seeds._chosen)
+    cdef list noted = seeds._noted
+    seeds._chosen.append(row)
+    seeds._noted = None
+    if noted is not None and row in noted:
+        for thread in range(seeds.n_noting):
+            rows.table.apply_changes(
+                &seeds.c, <kf_changes*>seeds._of_changes.memory + thread, <int32_t>noted.index(row), number, rows.c.d
+            )
+        return
     n_threads = threads_of_rows(rows, 1, n_threads)
     call = hold(rows)
-    choose(call, rows, &row, 1, n, n_threads)
-    call.job.seeds, call.job.number, call.job.is_first = &seeds.c, <int32_t>len(seeds._chosen), is_first
-    seeds._chosen.append(row)
+    choose(call, rows, &row, 1, False, n, n_threads)
+    call.job.seeds, call.job.number, call.job.is_first = &seeds.c, number, is_first
     if call.job.sparse != NULL:
         with nogil:
             run_units(sparse_add_unit, &call.job, n, n_threads)
@@ -281,15 +293,14 @@ cdef void group(Rows rows, Seeds seeds, int n_threads):
     cdef int64_t chosen[KF_LANES]
     if n >= 1 << 31 or n < ROWS_OF_GROUP * n_seeds:
         return
-    seeds.next_grouping, seeds.n_grouped = 2 * n_seeds, n_seeds
-    seeds._of_groups = None
+    ungroup(rows, seeds)
+    seeds._tiles = allocate(n_tiles * tile_size(rows.c.d) * sizeof(double))
     seeds._of_groups = allocate((3 * n + 3 * n_blocks + n_seeds + 1) * sizeof(int32_t))
     memory = <int32_t*>seeds._of_groups.memory
     seeds.c.order, seeds.c.apart, seeds.c.reach = memory, <float*>(memory + n), <float*>(memory + 2 * n)
     memory += 3 * n
     seeds.c.block_reach, seeds.c.begins, seeds.c.groups = <float*>memory, memory + n_blocks, memory + 2 * n_blocks
-    call.job.seeds = &seeds.c
-    seeds._tiles = allocate(n_tiles * tile_size(rows.c.d) * sizeof(double))
+    call.job.seeds, seeds.n_grouped = &seeds.c, n_seeds
     with nogil:
         rows.table.group_rows(&seeds.c, n_seeds, memory + 3 * n_blocks)
         run_units(
@@ -307,7 +318,7 @@ cdef void group(Rows rows, Seeds seeds, int n_threads):
 cdef void ungroup(Rows rows, Seeds seeds):
     """Seeds tell little of the rows: it takes more of them before that is worth another look."""
     seeds.c.order, seeds.c.n_blocks = NULL, units_of(rows.c.n, KF_SEED_BLOCK)
-    seeds.next_grouping, seeds._of_groups, seeds._tiles = 2 * len(seeds._chosen), None, None
+    seeds.next_grouping, seeds._of_groups, seeds._tiles, seeds._noted = 2 * len(seeds._chosen), None, None, None
 
 
 def draw_rows(Rows rows, Seeds seeds, const double[::1] shares, int64_t[::1] drawn):
@@ -319,6 +330,21 @@ def draw_rows(Rows rows, Seeds seeds, const double[::1] shares, int64_t[::1] dra
     for i in range(shares.shape[0]):
         drawn[i] = rows.table.draw_row(&seeds.c, <int64_t>ceil(shares[i] * <double>seeds.c.whole))
         drawn[i] = min(max(drawn[i], <int64_t>seeds.first_row), <int64_t>seeds.last_row)
+
+
+cdef kf_changes* room_for_changes(Seeds seeds, int n_threads):
+    """Of each thread, for the changes that it finds; none where rows are too many for their numbers."""
+    cdef Py_ssize_t room = 0 if seeds.c.n >= 1 << 31 else max(seeds.c.n // ROWS_OF_CHANGE, <Py_ssize_t>CHANGES_AT_LEAST)
+    cdef Py_ssize_t thread
+    cdef size_t n_bytes = n_threads * sizeof(kf_changes)
+    cdef kf_changes* changes
+    if seeds._of_changes is None or seeds._of_changes.n_bytes < n_bytes + room * sizeof(kf_change):
+        seeds._of_changes = allocate(n_bytes + room * sizeof(kf_change))
+    changes = <kf_changes*>seeds._of_changes.memory
+    for thread in range(n_threads):
+        changes[thread].n, changes[thread].room = 0, room // n_threads
+        changes[thread].change = <kf_change*>(seeds._of_changes.memory + n_bytes) + thread * (room // n_threads)
+    return changes
 
 
 def candidate_gains(Rows rows, Seeds seeds, const int64_t[::1] candidates, int64_t[::1] gains, *, int n_threads=1):
@@ -336,20 +362,26 @@ def candidate_gains(Rows rows, Seeds seeds, const int64_t[::1] candidates, int64
     n_threads = threads_of_rows(rows, m, n_threads)
     call = hold(rows)
     call.job.seeds = &seeds.c
+    seeds.c.is_scored = len(seeds._chosen) >= FIRST_GROUPING
     if call.job.sparse == NULL:
         if rows.c.d > KF_LANES // 2:
             copy_if_it_pays(rows, rows.c.n, m)
         if len(seeds._chosen) >= seeds.next_grouping:
             group(rows, seeds, n_threads)
-    choose(call, rows, &candidates[0], m, m, n_threads)
+    choose(call, rows, &candidates[0], m, True, m, n_threads)
     if call.job.sparse != NULL:
         with nogil:
             run_units(sparse_gains_unit, &call.job, n_sums(rows.c.n), n_threads)
     else:
         find_apart(rows, seeds, call, n_threads)
+        call.job.changes = room_for_changes(seeds, n_threads)
         with nogil:
             n_near = run_units(gains_unit, &call.job, units_of(seeds.c.n_blocks, BLOCKS_OF_UNIT), n_threads)
         seeds.n_near += n_near
+        seeds._noted, seeds.n_noting = [candidates[i] for i in range(m)], n_threads
+        for thread in range(n_threads):
+            if call.job.changes[thread].n > call.job.changes[thread].room:
+                seeds._noted = None
         if seeds.c.order != NULL and 3 * n_near > 2 * seeds.c.n_blocks * m:
             ungroup(rows, seeds)
     for thread in range(n_threads):
@@ -363,4 +395,4 @@ def add_seed(Rows rows, Seeds seeds, Py_ssize_t row, *, int n_threads=1):
     check_row(rows, row)
     take_seed(rows, seeds, row, False, n_threads)
     if seeds.c.whole < <int64_t>1 << FEWEST_DIGITS and not seeds.is_spent:
-        weigh(rows, seeds)
+        seeds.is_spent = not rows.table.weigh_rows(&seeds.c)

@@ -73,7 +73,7 @@
         .scratch_plan = scratch_plan_##suffix, .nearest = nearest_##suffix, .two_nearest = two_nearest_##suffix,       \
         .sum_by_label = sum_by_label_##suffix, .sum_clusters = sum_clusters_##suffix, .move_fixed = move_fixed_##suffix, .move_centers = move_centers_##suffix, .label_sq_dists = label_sq_dists_##suffix,   \
         .label_potential = label_potential_##suffix, .seeding_bytes = seeding_bytes_##suffix,                   \
-        .seed_gains = seed_gains_##suffix, .add_seed = add_seed_##suffix, .group_rows = group_rows, .seed_reach = seed_reach_##suffix,           \
+        .seed_gains = seed_gains_##suffix, .add_seed = add_seed_##suffix, .apply_changes = apply_changes_##suffix, .group_rows = group_rows, .seed_reach = seed_reach_##suffix,           \
         .seed_tile = seed_tile_##suffix, .seeds_apart = seeds_apart_##suffix, \
         .weigh_rows = weigh_rows, .draw_row = draw_row, .block_keys = block_keys_##suffix, .block_bytes = block_bytes_##suffix,     \
         .make_block = make_block_##suffix, .nearest_in_blocks = nearest_in_blocks_##suffix,                            \

@@ -109,6 +109,7 @@ typedef struct {
     int32_t *owners;     /* n: the number of that seed; NULL for sparse rows, which are never grouped */
     double scale;        /* power of two; the terms, weighted squared distances, are whole numbers of 1/scale */
     int64_t *sums, whole; /* of the terms: of each SUM_BLOCK rows, and of all */
+    int is_scored;       /* whether most rows stay with their seed: while seeds are few, the fused kernel proves little */
     ptrdiff_t n_blocks;
     int32_t *order;      /* n: the row at each place */
     float *apart;        /* n: by place, how far the row is from the seed of its block at most */
@@ -117,6 +118,19 @@ typedef struct {
     int32_t *begins;     /* n_blocks + 1: the first place of each */
     int32_t *groups;     /* n_blocks: the number of its seed */
 } kf_seeds;
+
+/* A row that is nearer to a candidate, where it is kept, and how near. */
+typedef struct {
+    double sq_dist;
+    int32_t place, block, candidate;
+} kf_change;
+
+/* Those that one thread has found; more than there is room for: not all of them were kept. */
+typedef struct {
+    kf_change *change;
+    ptrdiff_t n, room;
+    char apart[KF_CACHE_LINE]; /* from the counts of other threads */
+} kf_changes;
 
 typedef struct {
     double *score;         /* k */
@@ -164,9 +178,10 @@ typedef struct {
                               const int32_t *labels, double *tiles);
     size_t (*seeding_bytes)(ptrdiff_t d);
     ptrdiff_t (*seed_gains)(const kf_rows *rows, const kf_centers *centers, const kf_seeds *seeds, ptrdiff_t block,
-                            const float *apart, char *arena, int64_t *gains);
+                            const float *apart, char *arena, int64_t *gains, kf_changes *changes);
     void (*add_seed)(const kf_rows *rows, const kf_centers *centers, const kf_seeds *seeds, ptrdiff_t block,
                      const float *apart, int32_t number, char *arena, int64_t *losses);
+    void (*apply_changes)(kf_seeds *seeds, const kf_changes *changes, int32_t candidate, int32_t number, ptrdiff_t d);
     void (*group_rows)(kf_seeds *seeds, ptrdiff_t n_seeds, int32_t *starts);
     void (*seed_reach)(const kf_seeds *seeds, ptrdiff_t block, ptrdiff_t d);
     void (*seed_tile)(const kf_rows *rows, const int64_t *chosen, int n_rows, double *tile);

@@ -109,9 +109,8 @@ typedef struct {
     const kf_rows *rows;
     const kf_centers *centers;
     const kf_seeds *seeds;
-    ptrdiff_t first, row[KF_SEED_BLOCK];     /* the first place; the row at each one */
+    ptrdiff_t number, first, row[KF_SEED_BLOCK]; /* its first place, and the row at each one */
     double sq_dists[KF_SEED_BLOCK], weights[KF_SEED_BLOCK];
-    int64_t terms[KF_SEED_BLOCK];
     int n, packed;                           /* the place of the rows in lanes64, or -1 */
     FN(seeding_scratch) s;
 } FN(seed_block);
@@ -120,14 +119,14 @@ typedef struct {
 ALWAYS_INLINE int64_t FN(whole_term)(double sq_dist, double weight, double scale) { return (int64_t)(sq_dist * weight * scale); }
 
 ALWAYS_INLINE void FN(begin_block)(const kf_rows *rows, const kf_centers *centers, const kf_seeds *seeds, ptrdiff_t block,
-                                   int has_terms, char *arena, FN(seed_block) *b)
+                                   char *arena, FN(seed_block) *b)
 {
     ptrdiff_t first = seeds->order == NULL ? block * KF_SEED_BLOCK : seeds->begins[block];
     ptrdiff_t stop = seeds->order == NULL ? MIN_OF(first + KF_SEED_BLOCK, rows->n) : seeds->begins[block + 1];
-    double scale = seeds->scale;
     b->rows = rows;
     b->centers = centers;
     b->seeds = seeds;
+    b->number = block;
     b->first = first;
     b->n = (int)(stop - first);
     b->packed = -1;
@@ -143,9 +142,6 @@ ALWAYS_INLINE void FN(begin_block)(const kf_rows *rows, const kf_centers *center
         b->weights[i] = seeds->weights == NULL ? 1.0 : seeds->weights[b->row[i]];
     for (int i = b->n; i < KF_SEED_BLOCK; i++)
         b->sq_dists[i] = b->weights[i] = 0.0;
-    if (has_terms)
-        for (int i = 0; i < KF_SEED_BLOCK; i++)
-            b->terms[i] = FN(whole_term)(b->sq_dists[i], b->weights[i], scale);
 }
 
 /* pack_lanes() of LANES rows with D <= 4 features, as far as direct_lanes() reads them. */
@@ -185,16 +181,30 @@ ALWAYS_INLINE void FN(measure_lanes)(FN(seed_block) *b, int at, ptrdiff_t j, dou
             found[i] = FN(sq_dist_anew)(rows, b->centers, b->row[at + i], j);
 }
 
-/* What the terms of the rows from place at on would lose to center j. */
-static int64_t FN(gain_of_lanes)(FN(seed_block) *b, int at, ptrdiff_t j)
+/* What the terms of the rows from place at on would lose to center j; the changes are noted while there is room. */
+static int64_t FN(gain_of_lanes)(FN(seed_block) *b, int at, ptrdiff_t j, kf_changes *changes)
 {
     double found[KF_LANES], scale = b->seeds->scale;
-    int64_t terms[KF_LANES], gain = 0;
+    const double *sq_dists = b->sq_dists + at, *weights = b->weights + at;
+    int64_t lost[KF_LANES], gain = 0;
+    int n_less = 0;
     FN(measure_lanes)(b, at, j, found);
     for (int i = 0; i < KF_LANES; i++)
-        terms[i] = FN(whole_term)(MIN_OF(found[i], b->sq_dists[at + i]), b->weights[at + i], scale);
+        n_less += found[i] < sq_dists[i];
+    if (n_less == 0)
+        return 0;
     for (int i = 0; i < KF_LANES; i++)
-        gain += b->terms[at + i] - terms[i];
+        lost[i] = FN(whole_term)(sq_dists[i], weights[i], scale)
+                  - FN(whole_term)(MIN_OF(found[i], sq_dists[i]), weights[i], scale);
+    for (int i = 0; i < KF_LANES; i++)
+        gain += lost[i];
+    changes->n += n_less;
+    if (changes->n > changes->room)
+        return gain;
+    for (int i = 0, place = changes->n - n_less; i < KF_LANES; i++)
+        if (found[i] < sq_dists[i])
+            changes->change[place++] =
+                (kf_change){found[i], (int32_t)(b->first + at + i), (int32_t)b->number, (int32_t)j};
     return gain;
 }
 
@@ -217,7 +227,7 @@ ALWAYS_INLINE int FN(has_doubtful_row)(const REAL *scores, const REAL *limits, i
 /* Add to gains what the candidates (they are the centers) would take from the terms of a block; apart is how far they
    are from its seed at least, or NULL. Returns how many may be nearer to any row. */
 static ptrdiff_t FN(seed_gains)(const kf_rows *rows, const kf_centers *centers, const kf_seeds *seeds, ptrdiff_t block,
-                                const float *apart, char *arena, int64_t *gains)
+                                const float *apart, char *arena, int64_t *gains, kf_changes *changes)
 {
     ptrdiff_t m = centers->k, d = rows->d, n_near = 0;
     FN(seed_block) b;
@@ -225,12 +235,12 @@ static ptrdiff_t FN(seed_gains)(const kf_rows *rows, const kf_centers *centers, 
         n_near += apart == NULL || apart[j] < seeds->block_reach[block];
     if (n_near == 0)
         return 0;
-    FN(begin_block)(rows, centers, seeds, block, 1, arena, &b);
-    if (d <= KF_LANES / 2 || n_near * FN(FEWEST_SCORED) < m) {
+    FN(begin_block)(rows, centers, seeds, block, arena, &b);
+    if (d <= KF_LANES / 2 || !seeds->is_scored || n_near * FN(FEWEST_SCORED) < m) {
         for (int at = 0; at < b.n; at += KF_LANES)
             for (ptrdiff_t j = 0; j < m; j++)
                 if (apart == NULL || (apart[j] < seeds->block_reach[block] && FN(is_within_reach)(&b, at, apart[j])))
-                    gains[j] += FN(gain_of_lanes)(&b, at, j);
+                    gains[j] += FN(gain_of_lanes)(&b, at, j, changes);
         return n_near;
     }
     for (int at = 0; at < b.n; at += FN(SPAN)) {
@@ -246,7 +256,7 @@ static ptrdiff_t FN(seed_gains)(const kf_rows *rows, const kf_centers *centers, 
                     continue;
                 for (int next = 0; next < n_here; next += KF_LANES)
                     if (FN(count_doubtful)(scores + next, b.s.limits + next, MIN_OF(KF_LANES, n_here - next)) > 0)
-                        gains[g * width + q] += FN(gain_of_lanes)(&b, at + next, g * width + q);
+                        gains[g * width + q] += FN(gain_of_lanes)(&b, at + next, g * width + q, changes);
             }
         }
     }
@@ -306,7 +316,8 @@ static int FN(take_lanes)(FN(seed_block) *b, int at, int32_t number, int64_t *lo
         seeds->sq_dists[row] = found[i];
         seeds->owners[row] = number;
         if (losses != NULL)
-            losses[row / KF_SUM_BLOCK] += b->terms[at + i] - FN(whole_term)(found[i], b->weights[at + i], seeds->scale);
+            losses[row / KF_SUM_BLOCK] += FN(whole_term)(b->sq_dists[at + i], b->weights[at + i], seeds->scale)
+                                          - FN(whole_term)(found[i], b->weights[at + i], seeds->scale);
         if (seeds->order != NULL)
             seeds->reach[place] = FN(reach_of)(found[i], seeds->apart[place], b->rows->d);
     }
@@ -322,8 +333,8 @@ static void FN(add_seed)(const kf_rows *rows, const kf_centers *centers, const k
     FN(seed_block) b;
     if (apart != NULL && !(*apart < seeds->block_reach[block]))
         return;
-    FN(begin_block)(rows, centers, seeds, block, losses != NULL, arena, &b);
-    if (rows->d <= KF_LANES / 2 || apart != NULL || losses == NULL) {
+    FN(begin_block)(rows, centers, seeds, block, arena, &b);
+    if (rows->d <= KF_LANES / 2 || !seeds->is_scored || apart != NULL) {
         for (int at = 0; at < b.n; at += KF_LANES)
             if (apart == NULL || FN(is_within_reach)(&b, at, *apart))
                 n_changed += FN(take_lanes)(&b, at, number, losses);
@@ -362,6 +373,33 @@ static void FN(seed_tile)(const kf_rows *rows, const int64_t *chosen, int n_rows
     for (int i = 0; i < n_rows; i++)
         row[i] = (const REAL *)rows->x + chosen[i] * rows->d;
     FN(pack_lanes)(row, n_rows, rows->d, padded_d, 1.0 / rows->data_unit, tile);
+}
+
+/* The same from the changes that were noted for the candidate; those of a block come one after the other. */
+static void FN(apply_changes)(kf_seeds *seeds, const kf_changes *changes, int32_t candidate, int32_t number, ptrdiff_t d)
+{
+    ptrdiff_t block = -1;
+    for (ptrdiff_t at = 0; at < changes->n; at++) {
+        const kf_change *change = changes->change + at;
+        if (change->candidate != candidate)
+            continue;
+        ptrdiff_t place = change->place, row = seeds->order == NULL ? place : seeds->order[place];
+        double weight = seeds->weights == NULL ? 1.0 : seeds->weights[row];
+        int64_t loss = FN(whole_term)(seeds->sq_dists[row], weight, seeds->scale)
+                       - FN(whole_term)(change->sq_dist, weight, seeds->scale);
+        seeds->sums[row / KF_SUM_BLOCK] -= loss;
+        seeds->whole -= loss;
+        seeds->sq_dists[row] = change->sq_dist;
+        seeds->owners[row] = number;
+        if (seeds->order == NULL)
+            continue;
+        seeds->reach[place] = FN(reach_of)(change->sq_dist, seeds->apart[place], d);
+        if (block >= 0 && block != change->block)
+            FN(bind_block_reach)(seeds, block);
+        block = change->block;
+    }
+    if (block >= 0)
+        FN(bind_block_reach)(seeds, block);
 }
 
 #if !REAL_IS_FLOAT
