@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -42,14 +43,20 @@ def assert_same(got: dict[str, Any], expected: dict[str, Any]) -> None:
         np.testing.assert_array_equal(got[name], values, err_msg=name)
 
 
+@cache
+def heaps(d: int, is_weighted: bool, dtype: str) -> tuple[np.ndarray, np.ndarray | None, dict[str, Any]]:
+    """Data, weights, and what the reference picks."""
+    X = blobs(1500, d, dtype)
+    weights = np.random.default_rng(d).integers(0, 3, 1500).astype(float) if is_weighted else None
+    return X, weights, picked(identity, X, weights, 40)[0]
+
+
 @every_isa
 @every_dtype
 @pytest.mark.parametrize("is_weighted", [False, True])
 @pytest.mark.parametrize("d", [1, 2, 4, 5, 16, 130])
 def test_rows_out_of_reach_are_rightly_left_out(d: int, is_weighted: bool, dtype: str, row: Row) -> None:
-    X = blobs(1500, d, dtype)
-    weights = np.random.default_rng(d).integers(0, 3, 1500).astype(float) if is_weighted else None
-    expected, _ = picked(identity, X, weights, 40)
+    X, weights, expected = heaps(d, is_weighted, dtype)
     for copy_budget, n_threads in ((0.0, 1), (1.5, 1), (1.5, 3)):
         got, is_grouped = picked(row.open(), X, weights, 40, copy_budget, n_threads)
         assert_same(got, expected)
