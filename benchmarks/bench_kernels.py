@@ -156,16 +156,46 @@ def two_nearest(backend: Backend, rows: Rows, problem: Problem, n_threads: int) 
     return call
 
 
-def candidate_potentials(backend: Backend, rows: Rows, problem: Problem, n_threads: int) -> Call:
-    candidates = np.ascontiguousarray(problem.centers[: peers.n_trials(len(problem.centers))])
-    sq_dists, potentials = np.full(rows.n, np.inf), np.empty(len(candidates))
-    backend.lower_sq_dists(rows, problem.centers[0], sq_dists, n_threads=n_threads)
-    return lambda: backend.candidate_potentials(rows, sq_dists, candidates, potentials, n_threads=n_threads)
+def make_seeds(backend: Backend, rows: Rows, problem: Problem, n_threads: int) -> Call:
+    sq_dists = np.empty(rows.n)
+
+    def call() -> None:
+        backend.make_seeds(rows, 0, sq_dists, n_threads=n_threads)
+
+    return call
 
 
-def lower_sq_dists(backend: Backend, rows: Rows, problem: Problem, n_threads: int) -> Call:
-    sq_dists = np.full(rows.n, np.inf)
-    return lambda: backend.lower_sq_dists(rows, problem.centers[0], sq_dists, n_threads=n_threads)
+def some_seeds(backend: Backend, rows: Rows, n_threads: int) -> Any:
+    """Twenty rows: of so many, the rows are sorted by them where that helps."""
+    seeds = backend.make_seeds(rows, 0, np.empty(rows.n), n_threads=n_threads)
+    for row in range(1, 20):
+        backend.add_seed(rows, seeds, row, n_threads=n_threads)
+    return seeds
+
+
+def draw_rows(backend: Backend, rows: Rows, problem: Problem, n_threads: int) -> Call:
+    seeds, shares = some_seeds(backend, rows, n_threads), np.linspace(0.1, 0.9, peers.n_trials(len(problem.centers)))
+    drawn = np.empty(len(shares), dtype=np.int64)
+    return lambda: backend.draw_rows(rows, seeds, shares, drawn)
+
+
+def candidate_gains(backend: Backend, rows: Rows, problem: Problem, n_threads: int) -> Call:
+    candidates = np.arange(100, 100 + peers.n_trials(len(problem.centers)))
+    seeds, gains = some_seeds(backend, rows, n_threads), np.empty(len(candidates), dtype=np.int64)
+    return lambda: backend.candidate_gains(rows, seeds, candidates, gains, n_threads=n_threads)
+
+
+def add_seed(backend: Backend, rows: Rows, problem: Problem, n_threads: int) -> Call:
+    """The same row again and again: nothing is nearer to it after the first time."""
+    seeds = some_seeds(backend, rows, n_threads)
+    return lambda: backend.add_seed(rows, seeds, 100, n_threads=n_threads)
+
+
+def sq_spread(backend: Backend, rows: Rows, problem: Problem, n_threads: int) -> Call:
+    def call() -> None:
+        backend.sq_spread(rows, rows.origin, n_threads=n_threads)
+
+    return call
 
 
 def label_sq_dists(backend: Backend, rows: Rows, problem: Problem, n_threads: int) -> Call:
@@ -207,8 +237,11 @@ KERNEL_CALLS: dict[str, Build] = {
     "make_blocks": make_blocks,
     "nearest_in_blocks": nearest_in_blocks,
     "two_nearest": two_nearest,
-    "candidate_potentials": candidate_potentials,
-    "lower_sq_dists": lower_sq_dists,
+    "make_seeds": make_seeds,
+    "draw_rows": draw_rows,
+    "candidate_gains": candidate_gains,
+    "add_seed": add_seed,
+    "sq_spread": sq_spread,
     "label_sq_dists": label_sq_dists,
     "inertia": inertia,
     "distances": distances,
@@ -248,7 +281,7 @@ def measured_rows(bench: str, case: str, kernel: str, problem: Problem, settings
     contenders = {name: Contender(ours(kernel, name, problem, settings.n_threads)) for name in backends}
     peer_call = peers.kernel_call(kernel, problem.X, problem.centers, problem.labels, settings.n_threads)
     if peer_call is not None:
-        is_blas = kernel in ("distances", "candidate_potentials")
+        is_blas = kernel in ("distances", "candidate_gains")
         contenders[peers.NAME] = Contender(peer_call) if is_blas else Contender(peer_call, peers.one_blas_thread())
     measured = in_turns(contenders, settings.repeat)
 

@@ -87,7 +87,7 @@ def _distances(X: Array, centers: Array, labels: Array, n_threads: int) -> Calla
     return lambda: euclidean_distances(X, centers)
 
 
-def _candidate_potentials(X: Array, centers: Array, labels: Array, n_threads: int) -> Callable[[], Any]:
+def _candidate_gains(X: Array, centers: Array, labels: Array, n_threads: int) -> Callable[[], Any]:
     """A step of its greedy k-means++ without the draws."""
     norms, closest = row_norms(X, squared=True)[None], euclidean_distances(centers[:1], X, squared=True)
     weights, candidates = np.ones(X.shape[0], dtype=X.dtype), centers[: n_trials(len(centers))]
@@ -105,7 +105,7 @@ KERNEL_CALLS: dict[str, Callable[[Array, Array, Array, int], Callable[[], Any]]]
     "nearest_and_sum": _nearest_and_sum,
     "label_sq_dists": _label_sq_dists,
     "distances": _distances,
-    "candidate_potentials": _candidate_potentials,
+    "candidate_gains": _candidate_gains,
 }
 
 

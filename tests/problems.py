@@ -10,6 +10,9 @@ from tables import prepared
 
 from kmeans_fast.backends.ordered_sums import group_borders
 
+N_SEEDS = 12
+"""That are added one after the other: with more than eight, the compiled backend sorts the rows by them."""
+
 
 def read_only(array: np.ndarray) -> np.ndarray:
     array.flags.writeable = False
@@ -92,16 +95,16 @@ class Problem:
         untouched = np.arange(n) % 3 == 1
         assert (upper[untouched] == -7).all() and (lower[untouched] == -7).all(), "rows that nobody chose were written"
 
-        sq_dists = np.full(n, np.inf)
-        for i, center in enumerate((centers[0], centers[k // 2])):
-            backend.lower_sq_dists(rows, center, sq_dists, **threads)
-            out[f"lower_sq_dists {i}"] = sq_dists.copy()
-        potentials = np.full(3, np.nan)
-        candidates = read_only(np.stack([centers[-1], X[n // 2], X[0]]))
-        backend.candidate_potentials(rows, sq_dists, candidates, potentials, **threads)
-        out["potentials"] = potentials.copy()
-        backend.candidate_potentials(rows, None, candidates, potentials, **threads)
-        out["first potentials"] = potentials
+        sq_dists, shares = np.full(n, np.nan), np.random.default_rng(n).random((N_SEEDS, 3))
+        seeds = backend.make_seeds(rows, n // 2, sq_dists, **threads)
+        out["sq_dists to one seed"] = sq_dists.copy()
+        draws, gains = np.full((N_SEEDS, 3), -7, dtype=np.int64), np.full((N_SEEDS, 3), -7, dtype=np.int64)
+        for share, drawn, gained in zip(shares, draws, gains, strict=True):
+            backend.draw_rows(rows, seeds, read_only(share), drawn)
+            backend.candidate_gains(rows, seeds, drawn, gained, **threads)
+            backend.add_seed(rows, seeds, int(drawn[1]), **threads)
+        out.update({"drawn rows": draws, "gains": gains, "sq_dists to seeds": sq_dists})
+        out["sq_spread"] = backend.sq_spread(rows, centers[-1], **threads)
         out["survey"] = (rows.largest, rows.sq_spread, rows.sums_are_exact)
         if d <= 4 and rows.data_unit == 1.0:
             labels = np.arange(n, dtype=np.int32) % k

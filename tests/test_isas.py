@@ -200,22 +200,23 @@ def test_weighted_sums_are_not_fused(dtype: str, row: Row) -> None:
 
 @every_isa
 @every_dtype
-@pytest.mark.parametrize("kernel", ["label_sq_dists", "sum_by_label", "candidate_potentials"])
+@pytest.mark.parametrize("kernel", ["label_sq_dists", "sum_by_label", "candidate_gains"])
 def test_labels_and_distances_that_are_only_read_may_be_read_only(kernel: str, dtype: str, row: Row) -> None:
     problem = random_problem(100, 5, 4, dtype, "given")
     backend = row.open()
     rows, borders = backend.prepare(problem.X, problem.weights), group_borders(100, 4)
-    labels, sq_dists = np.zeros(100, np.int32), np.ones(100)
+    labels, candidates = np.zeros(100, np.int32), np.arange(4)
+    seeds = backend.make_seeds(rows, 0, np.empty(100))
     calls = {
         "label_sq_dists": lambda: backend.label_sq_dists(rows, 0, 100, problem.centers, labels, np.empty(100)),
         "sum_by_label": lambda: backend.sum_by_label(
             rows, borders, labels, np.zeros((2, 4, 5)), np.zeros((2, 4))
         ),
-        "candidate_potentials": lambda: backend.candidate_potentials(rows, sq_dists, problem.centers, np.empty(4)),
+        "candidate_gains": lambda: backend.candidate_gains(rows, seeds, candidates, np.empty(4, np.int64)),
     }
-    read_only(labels), read_only(sq_dists)
+    read_only(labels), read_only(candidates)
     calls[kernel]()
-    assert not labels.any() and (sq_dists == 1).all()
+    assert not labels.any() and (candidates == np.arange(4)).all()
 
 
 # ---- distances and bounds ---------------------------------------------------------------------------------------

@@ -83,7 +83,7 @@ def test_inertias_are_those_of_the_runs(options: dict[str, Any]) -> None:
 
 def test_runs_share_the_rows(monkeypatch: pytest.MonkeyPatch) -> None:
     backend, calls = get_backend("identity"), []
-    for name in ("prepare", "sum_by_label", "candidate_potentials"):
+    for name in ("prepare", "sum_by_label", "sq_spread"):
         original = getattr(backend, name)
         monkeypatch.setattr(
             backend, name, lambda *a, name=name, original=original, **o: calls.append(name) or original(*a, **o)

@@ -52,13 +52,17 @@ def results(backend: Any, X: Any, centers: Any, weights: Any, n_threads: int = 1
     labels, again = np.full(n, -1, np.int32), np.full(n, -1, np.int32)
     sums, mass, borders = np.zeros((2, k, d)), np.zeros((2, k)), group_borders(n, k)
     upper, lower, sq_dists, own = np.zeros(n, np.float32), np.zeros(n, np.float32), np.full(n, np.inf), np.empty(n)
-    potentials, out = np.empty(k), np.empty((n, k), X.dtype)
+    candidates, out = np.arange(0, n, max(1, n // 7)), np.empty((n, k), X.dtype)
+    gains, drawn = np.empty(len(candidates), np.int64), np.empty(5, np.int64)
     assert backend.nearest_and_sum(rows, borders, centers, labels, sums, mass, **options) == n
     assert backend.nearest(rows, 0, n, centers, labels, **options) == 0
     assert backend.two_nearest(rows, np.arange(n), centers, again, upper, lower, **options) == n
     backend.label_sq_dists(rows, 0, n, centers, labels, own, **options)
-    backend.lower_sq_dists(rows, centers[0], sq_dists, **options)
-    backend.candidate_potentials(rows, sq_dists, centers, potentials, **options)
+    seeds = backend.make_seeds(rows, n // 2, sq_dists, **options)
+    backend.candidate_gains(rows, seeds, candidates, gains, **options)
+    first_sq_dists = sq_dists.copy()
+    backend.add_seed(rows, seeds, n // 3, **options)
+    backend.draw_rows(rows, seeds, np.linspace(0, 1, 5, endpoint=False), drawn)
     backend.distances(rows, 0, n, centers, out, **options)
     np.testing.assert_array_equal(again, labels)
     bits = {"labels": labels, "sums": sums[0].copy(), "mass": mass[0].copy(), "own": own}
@@ -75,10 +79,9 @@ def results(backend: Any, X: Any, centers: Any, weights: Any, n_threads: int = 1
         for name in ("sums", "mass"):
             np.testing.assert_array_equal(bits[name], bits[f"moved_{name}"], err_msg="moving rows is adding them up")
     bits["inertia"] = backend.inertia(rows, 0, n, centers, labels, **options)
-    first_potentials = np.empty(k)
-    backend.candidate_potentials(rows, None, centers, first_potentials, **options)
-    bits["first_potentials"] = first_potentials
-    return bits | {"sq_dists": sq_dists, "potentials": potentials, "out": out, "upper": upper, "lower": lower}
+    bits |= {"first_sq_dists": first_sq_dists, "gains": gains, "drawn": drawn}
+    bits["spread"] = backend.sq_spread(rows, centers[0], **options)
+    return bits | {"sq_dists": sq_dists, "out": out, "upper": upper, "lower": lower}
 
 
 def assert_equal(got: dict[str, Any], expected: dict[str, Any], names: str) -> None:
@@ -95,12 +98,13 @@ def test_kernels_have_the_bits_of_dense_rows(is_weighted: bool, shape: tuple[Any
     given = weights if is_weighted else None
     got, dense = results(row.open(), X, centers, given), results(identity, X.toarray(), centers, given)
     assert_equal(got, dense, "labels sums mass own inertia moved_sums")
-    assert_equal(got, results(identity, X, centers, given), "sq_dists potentials first_potentials")
+    assert_equal(got, results(identity, X, centers, given), "first_sq_dists sq_dists gains drawn spread")
     assert (got["upper"].astype(float) ** 2 >= dense["own"] * (1 - 1e-15)).all()
     second = np.partition(dense["out"].astype(float), 1, axis=1)[:, 1] if len(centers) > 1 else np.inf
     assert (got["lower"] <= second * (1 + 1e-6)).all()
     np.testing.assert_allclose(got["sq_dists"], dense["sq_dists"], rtol=1e-12)
-    np.testing.assert_allclose(got["potentials"], dense["potentials"], rtol=1e-12)
+    np.testing.assert_allclose(got["spread"], dense["spread"], rtol=1e-12)
+    np.testing.assert_allclose(got["gains"], dense["gains"], rtol=1e-9, atol=2.0**61 * 1e-12)
     np.testing.assert_allclose(got["out"], dense["out"], rtol=8 * (shape[1] + 4) * np.finfo(dtype).eps / 2)
 
 
@@ -110,7 +114,7 @@ def test_kernels_have_the_bits_of_dense_rows(is_weighted: bool, shape: tuple[Any
 def test_whole_numbers_are_exact_in_every_kernel(shape: tuple[Any, ...], dtype: type, row: Row) -> None:
     X, centers, weights = made(*shape, dtype, is_whole=True)
     got, dense = results(row.open(), X, centers, weights), results(identity, X.toarray(), centers, weights)
-    assert_equal(got, dense, "labels sums mass own inertia sq_dists potentials first_potentials")
+    assert_equal(got, dense, "labels sums mass own inertia first_sq_dists sq_dists gains drawn spread")
 
 
 @every_backend
@@ -120,7 +124,7 @@ def test_wide_rows_are_measured_by_the_identity(dtype: type, row: Row) -> None:
     assert 0.1 < is_wide(X).mean() < 1, "rows are wide or not"
     got, dense = results(row.open(), X, centers, weights), results(identity, X.toarray(), centers, weights)
     assert_equal(got, dense, "labels sums mass")
-    assert_equal(got, results(identity, X, centers, weights), "own sq_dists potentials")
+    assert_equal(got, results(identity, X, centers, weights), "own first_sq_dists sq_dists gains drawn spread")
     np.testing.assert_array_equal(got["own"][~is_wide(X)], dense["own"][~is_wide(X)])
     np.testing.assert_allclose(got["own"], dense["own"], rtol=1e-12)
 
@@ -150,7 +154,7 @@ def test_hostile_numbers_get_the_deciders_labels(case: Case, dtype: str, row: Ro
         labels, own, seeded = np.full(n, -1, np.int32), np.empty(n), np.full(n, np.inf)
         backend.nearest(rows, 0, n, centers, labels)
         backend.label_sq_dists(rows, 0, n, centers, labels, own)
-        backend.lower_sq_dists(rows, centers[0], seeded)
+        backend.make_seeds(rows, 0, seeded)
         outputs.append({"labels": labels, "own": own, "seeded": seeded})
     assert undecided_labels(X, centers, outputs[0]["labels"]) == 0
     assert_equal(outputs[0], outputs[1], "labels own")

@@ -57,6 +57,12 @@ def of_rows(dense: Kernel, sparse: Kernel) -> Kernel:
     return cast(Kernel, kernel)
 
 
+def dense_sq_spread(rows: Any, center: Array, *, n_threads: int = 1) -> float:
+    """The inertia of one cluster."""
+    labels = np.zeros(rows.n, dtype=np.int32)
+    return _distances.inertia(rows, 0, rows.n, center[None], labels, n_threads=n_threads)
+
+
 def csr_nearest_and_sum(
     rows: Any, borders: Indices, centers: Array, labels: Labels, sums: Floats, mass: Floats, *, n_threads: int = 1
 ) -> int:
@@ -92,8 +98,11 @@ class Compiled:
     iterate = staticmethod(of_rows(_iterate.iterate, iterations_of(csr_nearest_and_sum, _centers.move_centers)))
     two_nearest = staticmethod(of_rows(_bounds.two_nearest, _csr.two_nearest))
     nearest_in_blocks = staticmethod(_boxes.nearest_in_blocks)
-    candidate_potentials = staticmethod(of_rows(_seeding.candidate_potentials, _csr.candidate_potentials))
-    lower_sq_dists = staticmethod(of_rows(_seeding.lower_sq_dists, _csr.lower_sq_dists))
+    make_seeds = staticmethod(_seeding.make_seeds)
+    draw_rows = staticmethod(_seeding.draw_rows)
+    candidate_gains = staticmethod(_seeding.candidate_gains)
+    add_seed = staticmethod(_seeding.add_seed)
+    sq_spread = staticmethod(of_rows(dense_sq_spread, _csr.sq_spread))
     label_sq_dists = staticmethod(of_rows(_distances.label_sq_dists, _csr.label_sq_dists))
     inertia = staticmethod(of_rows(_distances.inertia, _csr.inertia))
     distances = staticmethod(of_rows(_distances.distances, _csr.distances))

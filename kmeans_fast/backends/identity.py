@@ -23,6 +23,7 @@ from .numpy_rows import take as take
 from .ordered_sums import add_pairs, ordered_sum, quotients, strided_sum
 from .pairs import add_runs, exact_bincount
 from .protocol import Array, Floats, Indices, Labels
+from .seeds import NumpySeeds
 
 name = "identity"
 isa = "numpy"
@@ -277,26 +278,50 @@ def nearest_in_blocks(
     return nearest(rows, 0, rows.n, centers, labels, moved, before)
 
 
-def candidate_potentials(
-    rows: NumpyRows, sq_dists: Floats | None, candidates: Array, potentials: Floats, *, n_threads: int = 1
+def make_seeds(rows: NumpyRows, row: int, sq_dists: Floats, *, n_threads: int = 1) -> NumpySeeds:
+    sq_dists[:] = sq_dists_to(rows, row)
+    seeds = NumpySeeds(sq_dists, rows.weights)
+    seeds.weigh()
+    return seeds
+
+
+def draw_rows(rows: NumpyRows, seeds: NumpySeeds, shares: Floats, drawn: Indices) -> None:
+    drawn[:] = seeds.draw(shares)
+
+
+def candidate_gains(
+    rows: NumpyRows, seeds: NumpySeeds, candidates: Indices, gains: Indices, *, n_threads: int = 1
 ) -> None:
-    for i, candidate in enumerate(candidates):
-        terms = np.full(rows.n, np.inf) if sq_dists is None else sq_dists.copy()
-        lower_sq_dists(rows, candidate, terms)
-        if rows.weights is not None:
-            terms *= rows.weights
-        potentials[i] = ordered_sum(terms)
+    for i, row in enumerate(candidates.tolist()):
+        left = seeds.of_term(np.minimum(sq_dists_to(rows, row), seeds.sq_dists))
+        gains[i] = seeds.whole - int(left.sum())
 
 
-def lower_sq_dists(rows: NumpyRows, center: Array, sq_dists: Floats, *, n_threads: int = 1) -> None:
+def add_seed(rows: NumpyRows, seeds: NumpySeeds, row: int, *, n_threads: int = 1) -> None:
+    seeds.lower(np.minimum(sq_dists_to(rows, row), seeds.sq_dists))
+
+
+def sq_dists_to(rows: NumpyRows, row: int) -> Floats:
+    """Squared distances (n,) to a row."""
+    return sq_dists_to_center(rows, rows.part(slice(row, row + 1))[0])
+
+
+def sq_dists_to_center(rows: NumpyRows, center: Array) -> Floats:
+    """Squared distances (n,) to center (d,)."""
+    sq_dists = np.empty(rows.n)
     for part in chunks(0, rows.n, rows.values_per_row):
+        x = rows.X[part]
         if rows.is_sparse:
-            x = rows.X[part]
-            new = identity_sq_dists(x, center[None], np.zeros(x.shape[0], dtype=np.intp), rows.data_unit)
+            labels = np.zeros(x.shape[0], dtype=np.intp)
+            sq_dists[part] = identity_sq_dists(x, center[None], labels, rows.data_unit)
         else:
-            x = rows.X[part]
-            new = sq_dists_paired(x, np.broadcast_to(center, x.shape), rows.data_unit)
-        np.minimum(sq_dists[part], new, out=sq_dists[part])
+            sq_dists[part] = sq_dists_paired(x, np.broadcast_to(center, x.shape), rows.data_unit)
+    return sq_dists
+
+
+def sq_spread(rows: NumpyRows, center: Array, *, n_threads: int = 1) -> float:
+    sq_dists = sq_dists_to_center(rows, center)
+    return ordered_sum(sq_dists if rows.weights is None else sq_dists * rows.weights)
 
 
 def label_sq_dists(

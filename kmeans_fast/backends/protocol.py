@@ -7,7 +7,7 @@ A module is a backend (PEP 544 lets a module implement a Protocol). Kernels shar
   and ``label_sq_dists`` have the bits that the same values in an array would give. The squared distances of seeding,
   and ``label_sq_dists`` of rows with less than one value in 256 columns, agree with these to a relative
   ``(8 m + d + 64) 2**-53`` for rows of m values (``identity_sq_dists`` in csr.py).
-- Labels are int32; squared distances, sums, mass and potentials are float64.
+- Labels are int32; squared distances, sums and mass are float64.
 - Outputs belong to the caller, come last, and cover the rows that the call names; inputs are never written.
 - A label is certified: it is what the decider (``decider.py``) would say. Ties go to the lower index.
 - The same bits for every ``n_threads``. No random numbers, no global state.
@@ -46,8 +46,11 @@ KERNELS = (
     "two_nearest",
     "make_blocks",
     "nearest_in_blocks",
-    "candidate_potentials",
-    "lower_sq_dists",
+    "make_seeds",
+    "draw_rows",
+    "candidate_gains",
+    "add_seed",
+    "sq_spread",
     "label_sq_dists",
     "inertia",
     "distances",
@@ -105,6 +108,13 @@ class Blocks(Protocol):
 
     n_scored: float
     """Pairs of a row and a center that the last call of ``nearest_in_blocks`` scored."""
+
+
+class Seeds(Protocol):
+    """Rows that were picked as first centers, and what they leave to the others."""
+
+    sq_dists: Floats
+    """(n,): of each row to the nearest seed, in data_unit**2."""
 
 
 class Backend(Protocol):
@@ -271,16 +281,26 @@ class Backend(Protocol):
     ) -> int:
         """``nearest`` for all rows; labels (n,) are those that ``blocks`` have. ``moved`` is in an order of its own."""
 
-    def candidate_potentials(
-        self, rows: Rows, sq_dists: Floats | None, candidates: Array, potentials: Floats, *, n_threads: int = 1
-    ) -> None:
-        """Write ``sum_i w_i min(sq_dists_i, ||x_i - candidate||^2)`` for each candidate (m, d) to potentials (m,).
+    def make_seeds(self, rows: Rows, row: int, sq_dists: Floats, *, n_threads: int = 1) -> Seeds:
+        """Seeds of which ``row`` is the first. sq_dists (n,) is theirs from now on: they write to it."""
 
-        Each is the ``ordered_sum`` of its n terms. No ``sq_dists`` are as many inf.
+    def draw_rows(self, rows: Rows, seeds: Any, shares: Floats, drawn: Indices) -> None:
+        """Write rows, drawn by weight times squared distance to the nearest seed, to drawn (m,).
+
+        That of share s is the first one of positive weight with which the sum of the terms (``backends/seeds.py``)
+        reaches s times their whole; 0 <= s < 1.
         """
 
-    def lower_sq_dists(self, rows: Rows, center: Array, sq_dists: Floats, *, n_threads: int = 1) -> None:
-        """Lower sq_dists (n,) to the squared distances to center (d,) where those are less."""
+    def candidate_gains(
+        self, rows: Rows, seeds: Any, candidates: Indices, gains: Indices, *, n_threads: int = 1
+    ) -> None:
+        """Write by how much each of the rows ``candidates`` (m,) would lower the sum of terms to gains (m,)."""
+
+    def add_seed(self, rows: Rows, seeds: Any, row: int, *, n_threads: int = 1) -> None:
+        """``row`` is one more of the seeds: lowers the squared distances to those to it."""
+
+    def sq_spread(self, rows: Rows, center: Array, *, n_threads: int = 1) -> float:
+        """Sum of weighted squared distances to center (d,): the ``ordered_sum`` of its n terms."""
 
     def label_sq_dists(
         self, rows: Rows, start: int, stop: int, centers: Array, labels: Labels, sq_dists: Floats, *, n_threads: int = 1

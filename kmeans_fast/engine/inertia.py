@@ -35,9 +35,7 @@ class Spread:
         """Root of the mass times the squared distance of the origin from zero."""
         self.sq_spread = rows.sq_spread
         if math.isnan(self.sq_spread):
-            potential = np.empty(1)
-            shard.backend.candidate_potentials(rows, None, rows.origin[None], potential, n_threads=shard.n_threads)
-            self.sq_spread = float(potential[0])
+            self.sq_spread = shard.backend.sq_spread(rows, rows.origin, n_threads=shard.n_threads)
         self.is_precise = True
         """Whether the last inertia needed no pass over the rows."""
         self.mean_variance = math.nan

@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..backends.ordered_sums import ordered_sum
 from ..backends.protocol import Backend, Floats, Indices, Rows, take_rows
 from . import slices
 
@@ -73,38 +72,33 @@ def plus_plus(
 
     Source: Arthur and Vassilvitskii, k-means++: the advantages of careful seeding, 2007.
     """
-    X, weights = rows.X, rows.weights
     n_trials = 2 + int(np.log(k)) if n_local_trials is None else n_local_trials
-    first_row, last_row = weighted_ends(weights, rows.n)
     chosen = np.empty(k, dtype=np.int64)
-    chosen[0] = random_state.choice(rows.n, p=probabilities(rows))
-    sq_dists = np.full(rows.n, np.inf)
-    potentials = np.empty(n_trials)
-    backend.lower_sq_dists(rows, take_rows(X, chosen[:1])[0], sq_dists, n_threads=n_threads)
-    potential = ordered_sum(sq_dists if weights is None else sq_dists * weights)
+    chosen[0] = first_row(rows, random_state)
+    if k == 1:
+        return chosen
+    seeds = backend.make_seeds(rows, int(chosen[0]), np.empty(rows.n), n_threads=n_threads)
+    candidates, gains = np.empty(n_trials, dtype=np.int64), np.empty(n_trials, dtype=np.int64)
+    # A few candidates at a time where all of them would keep an interrupt waiting.
+    at_once = list(slices.row_slices(0, n_trials, rows.n * rows.values_per_row, slices.WORK, alignment=1))
     for i in range(1, k):
-        drawn = random_state.uniform(size=n_trials) * potential
-        running = np.cumsum(sq_dists) if weights is None else np.multiply(sq_dists, weights)
-        if weights is not None:
-            np.cumsum(running, out=running)
-        candidates = np.minimum(np.maximum(np.searchsorted(running, drawn), first_row), last_row)
-        del running
-        seeds = take_rows(X, candidates)
-        # A few candidates at a time where all of them would keep an interrupt waiting.
-        for first, stop in slices.row_slices(0, n_trials, rows.n * rows.values_per_row, slices.WORK, alignment=1):
-            part = slice(first, stop)
-            backend.candidate_potentials(rows, sq_dists, seeds[part], potentials[part], n_threads=n_threads)
-        best = int(potentials.argmin())
-        chosen[i], potential = candidates[best], float(potentials[best])
-        backend.lower_sq_dists(rows, seeds[best], sq_dists, n_threads=n_threads)
+        backend.draw_rows(rows, seeds, random_state.uniform(size=n_trials), candidates)
+        for first, stop in at_once:
+            backend.candidate_gains(
+                rows, seeds, candidates[first:stop], gains[first:stop], n_threads=n_threads
+            )
+        row = int(candidates[gains.argmax()])
+        chosen[i] = row
+        if i < k - 1:
+            backend.add_seed(rows, seeds, row, n_threads=n_threads)
     return chosen
 
 
-def weighted_ends(weights: Floats | None, n: int) -> tuple[int, int]:
-    """First and last row of positive weight: a draw at either end of rounding falls on these."""
-    if weights is None:
-        return 0, n - 1
-    return int((weights > 0).argmax()), n - 1 - int((weights[::-1] > 0).argmax())
+def first_row(rows: Rows, random_state: RandomState) -> int:
+    """One row, by weight."""
+    if rows.weights is None and isinstance(random_state, np.random.RandomState):
+        return int(equally_likely_rows(rows.n, 1, random_state)[0])
+    return int(random_state.choice(rows.n, p=probabilities(rows)))
 
 
 SEEDINGS: dict[str, Callable[..., Indices]] = {"k-means++": plus_plus, "random": random_rows}

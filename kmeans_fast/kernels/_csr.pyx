@@ -69,10 +69,7 @@ cdef Py_ssize_t centers_unit(void* job, Py_ssize_t unit, int thread) noexcept no
 
 
 cdef class Call:
-    """The centers of one call in the layouts that it needs, and memory of each thread."""
-    cdef kf_csr_centers centers
-    cdef kf_csr_scratch* scratch
-    cdef Loan _of_centers, _of_threads
+    pass
 
 
 cdef Call begin(CsrRows rows, const void* c, Py_ssize_t k, bint is_scored, bint is_measured, int n_threads):
@@ -116,7 +113,7 @@ cdef struct rows_job:
     label_t* before
     Py_ssize_t* n_moved         # of each unit
     double* sq_dists            # of the row start
-    double* potentials          # of each block: one of each candidate
+    double* potentials          # of each block
     char* out                   # one row of it is out_stride bytes
     Py_ssize_t out_stride
     float* upper
@@ -177,20 +174,10 @@ cdef Py_ssize_t inertia_unit(void* job, Py_ssize_t unit, int thread) noexcept no
     return 0
 
 
-cdef Py_ssize_t lower_unit(void* job, Py_ssize_t unit, int thread) noexcept nogil:
+cdef Py_ssize_t spread_unit(void* job, Py_ssize_t unit, int thread) noexcept nogil:
     cdef rows_job* j = <rows_job*>job
-    cdef Py_ssize_t done = unit * ROWS_OF_UNIT
-    j.table.csr.lower_sq_dists(j.rows, j.centers, done, rows_of_unit(j, unit), &j.scratch[thread], j.sq_dists + done)
-    return 0
-
-
-cdef Py_ssize_t potentials_unit(void* job, Py_ssize_t unit, int thread) noexcept nogil:
-    cdef rows_job* j = <rows_job*>job
-    cdef Py_ssize_t done = unit * KF_SUM_BLOCK
-    j.table.csr.potentials(
-        j.rows, j.centers, done, min(<Py_ssize_t>KF_SUM_BLOCK, j.stop - done),
-        NULL if j.sq_dists == NULL else j.sq_dists + done, &j.scratch[thread],
-        j.potentials + unit * j.centers.k,
+    j.potentials[unit] = j.table.csr.sq_spread(
+        j.rows, j.centers, unit * KF_SUM_BLOCK, rows_of_unit(j, unit), &j.scratch[thread]
     )
     return 0
 
@@ -262,46 +249,24 @@ def two_nearest(
     return n_changed
 
 
-def candidate_potentials(
-    CsrRows rows, const double[::1] sq_dists, const real_t[:, ::1] candidates, double[::1] potentials, *, int n_threads=1
-):
+def sq_spread(CsrRows rows, const real_t[::1] center, *, int n_threads=1):
     """As in backends/protocol.py."""
     cdef rows_job job
     cdef Call call
     cdef Loan of_blocks
-    cdef Py_ssize_t m = candidates.shape[0], block, j
-    if sq_dists is not None:
-        check_slice(rows, 0, rows.c.n, sq_dists.shape[0])
-    check_centers(rows, m, candidates.shape[1], sizeof(real_t))
-    if potentials.shape[0] != m:
-        raise ValueError(f"potentials has {potentials.shape[0]} entries for {m} candidates.")
-    n_threads = threads_of(rows, rows.c.n, m, n_threads)
-    call = begin(rows, &candidates[0, 0], m, True, True, n_threads)
-    bind(&job, rows, call, 0, rows.c.n)
-    of_blocks = borrow(rows, n_units(rows.c.n) * m * sizeof(double))
-    job.sq_dists = NULL if sq_dists is None else <double*>&sq_dists[0]
-    job.potentials = <double*>of_blocks.memory
-    with nogil:
-        run_units(potentials_unit, &job, n_units(rows.c.n), n_threads)
-        for j in range(m):
-            potentials[j] = 0.0
-        for block in range(n_units(rows.c.n)):
-            for j in range(m):
-                potentials[j] += job.potentials[block * m + j]
-
-
-def lower_sq_dists(CsrRows rows, const real_t[::1] center, double[::1] sq_dists, *, int n_threads=1):
-    """As in backends/protocol.py."""
-    cdef rows_job job
-    cdef Call call
-    check_slice(rows, 0, rows.c.n, sq_dists.shape[0])
+    cdef Py_ssize_t block
+    cdef double total = 0.0
     check_centers(rows, 1, center.shape[0], sizeof(real_t))
     n_threads = threads_of(rows, rows.c.n, 1, n_threads)
     call = begin(rows, &center[0], 1, False, True, n_threads)
     bind(&job, rows, call, 0, rows.c.n)
-    job.sq_dists = &sq_dists[0]
+    of_blocks = borrow(rows, n_units(rows.c.n) * sizeof(double))
+    job.potentials = <double*>of_blocks.memory
     with nogil:
-        run_units(lower_unit, &job, n_units(rows.c.n), n_threads)
+        run_units(spread_unit, &job, n_units(rows.c.n), n_threads)
+        for block in range(n_units(rows.c.n)):
+            total += job.potentials[block]
+    return total
 
 
 def label_sq_dists(

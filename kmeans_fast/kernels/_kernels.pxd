@@ -14,6 +14,7 @@ cdef extern from "c/kernels.h" nogil:
         KF_ROWS_OF_BLOCK
         KF_BUCKETS
         KF_SUM_ROWS
+        KF_SEED_BLOCK
 
     ctypedef struct kf_rows:
         const void* x
@@ -49,6 +50,29 @@ cdef extern from "c/kernels.h" nogil:
         int32_t* order
         int32_t* labels
         int32_t* label
+
+    ctypedef struct kf_seeds:
+        Py_ssize_t n, n_blocks
+        const double* weights
+        double* sq_dists
+        int32_t* owners
+        double scale
+        int is_scored
+        int64_t* sums
+        int64_t whole
+        int32_t* order
+        float* apart
+        float* reach
+        float* block_reach
+        int32_t* begins
+        int32_t* groups
+
+    ctypedef struct kf_change:
+        pass
+
+    ctypedef struct kf_changes:
+        kf_change* change
+        Py_ssize_t n, room
 
     ctypedef struct kf_box_scratch:
         double* score
@@ -94,10 +118,12 @@ cdef extern from "c/kernels.h" nogil:
                                   const int32_t* labels, kf_csr_scratch*) noexcept nogil
         void (*label_sq_dists)(const kf_csr*, const kf_csr_centers*, Py_ssize_t first, Py_ssize_t n_rows,
                                const int32_t* labels, kf_csr_scratch*, double* sq_dists) noexcept nogil
-        void (*lower_sq_dists)(const kf_csr*, const kf_csr_centers*, Py_ssize_t first, Py_ssize_t n_rows,
-                               kf_csr_scratch*, double* sq_dists) noexcept nogil
-        void (*potentials)(const kf_csr*, const kf_csr_centers*, Py_ssize_t first, Py_ssize_t n_rows,
-                           const double* sq_dists, kf_csr_scratch*, double* potentials) noexcept nogil
+        void (*seed_gains)(const kf_csr*, const kf_csr_centers*, Py_ssize_t first, Py_ssize_t n_rows,
+                           const double* sq_dists, double scale, kf_csr_scratch*, int64_t* gains) noexcept nogil
+        int64_t (*add_seed)(const kf_csr*, const kf_csr_centers*, Py_ssize_t first, Py_ssize_t n_rows, double scale,
+                            kf_csr_scratch*, double* sq_dists) noexcept nogil
+        double (*sq_spread)(const kf_csr*, const kf_csr_centers*, Py_ssize_t first, Py_ssize_t n_rows,
+                            kf_csr_scratch*) noexcept nogil
         void (*distances)(const kf_csr*, const kf_csr_centers*, Py_ssize_t first, Py_ssize_t n_rows, kf_csr_scratch*,
                           void* out) noexcept nogil
 
@@ -131,11 +157,18 @@ cdef extern from "c/kernels.h" nogil:
                                const int32_t* labels, double* tiles, double* sq_dists) noexcept nogil
         double (*label_potential)(const kf_rows*, const kf_centers*, Py_ssize_t first, Py_ssize_t n_rows,
                                   const int32_t* labels, double* tiles) noexcept nogil
-        size_t (*seeding_bytes)(Py_ssize_t d, Py_ssize_t m) noexcept nogil
-        void (*lower_sq_dists)(const kf_rows*, const kf_centers*, Py_ssize_t first, Py_ssize_t n_rows, char* arena,
-                               double* sq_dists) noexcept nogil
-        void (*potentials)(const kf_rows*, const kf_centers*, Py_ssize_t first, Py_ssize_t n_rows,
-                           const double* sq_dists, char* arena, double* potentials) noexcept nogil
+        size_t (*seeding_bytes)(Py_ssize_t d) noexcept nogil
+        Py_ssize_t (*seed_gains)(const kf_rows*, const kf_centers*, const kf_seeds*, Py_ssize_t block, const float* apart,
+                                 char* arena, int64_t* gains, kf_changes*) noexcept nogil
+        void (*add_seed)(const kf_rows*, const kf_centers*, const kf_seeds*, Py_ssize_t block, const float* apart,
+                         int32_t number, char* arena, int64_t* losses) noexcept nogil
+        void (*apply_changes)(kf_seeds*, const kf_changes*, int32_t candidate, int32_t number, Py_ssize_t d) noexcept nogil
+        void (*group_rows)(kf_seeds*, Py_ssize_t n_seeds, int32_t* starts) noexcept nogil
+        void (*seed_reach)(const kf_seeds*, Py_ssize_t block, Py_ssize_t d) noexcept nogil
+        void (*seed_tile)(const kf_rows*, const int64_t* chosen, int n_rows, double* tile) noexcept nogil
+        void (*seeds_apart)(const kf_centers*, const double* tile, float* apart) noexcept nogil
+        int (*weigh_rows)(kf_seeds*) noexcept nogil
+        Py_ssize_t (*draw_row)(const kf_seeds*, int64_t target) noexcept nogil
         void (*block_keys)(const kf_rows*, Py_ssize_t first, Py_ssize_t n_rows, const double* least, const double* step,
                            const int32_t* bits, uint16_t* keys) noexcept nogil
         size_t (*block_bytes)(Py_ssize_t d) noexcept nogil

@@ -1,7 +1,15 @@
-from ..backends.protocol import Array, Floats
+from ..backends.protocol import Floats, Indices
 from ._kernels import Rows
 
-def candidate_potentials(
-    rows: Rows, sq_dists: Floats | None, candidates: Array, potentials: Floats, *, n_threads: int = 1
+class Seeds:
+    sq_dists: Floats
+    n_near: float
+    @property
+    def is_grouped(self) -> bool: ...
+
+def make_seeds(rows: Rows, row: int, sq_dists: Floats, *, n_threads: int = 1) -> Seeds: ...
+def draw_rows(rows: Rows, seeds: Seeds, shares: Floats, drawn: Indices) -> None: ...
+def candidate_gains(
+    rows: Rows, seeds: Seeds, candidates: Indices, gains: Indices, *, n_threads: int = 1
 ) -> None: ...
-def lower_sq_dists(rows: Rows, center: Array, sq_dists: Floats, *, n_threads: int = 1) -> None: ...
+def add_seed(rows: Rows, seeds: Seeds, row: int, *, n_threads: int = 1) -> None: ...

@@ -99,13 +99,15 @@ def test_every_backend_has_the_seeding_values_of_the_reference(dtype: str, row: 
     results = []
     for backend in (row.open(), identity):
         rows = backend.prepare(X, weights)
-        sq_dists, potentials, chosen = np.full(700, np.inf), np.empty(4), np.empty(700)
-        backend.lower_sq_dists(rows, centers[0], sq_dists)
-        backend.candidate_potentials(rows, sq_dists, centers, potentials)
+        sq_dists, gains, chosen = np.empty(700), np.empty(4, np.int64), np.empty(700)
+        seeds = backend.make_seeds(rows, 7, sq_dists)
+        backend.candidate_gains(rows, seeds, np.array([7, 0, 650, 30]), gains)
         labels = np.random.default_rng(0).integers(0, 4, 700).astype(np.int32)
         backend.label_sq_dists(rows, 0, 700, centers, labels, chosen)
-        results.append((sq_dists, potentials, chosen))
-        assert potentials[0] == ordered_sum(sq_dists * rows.weights), "the first candidate changes no distance"
+        spread = backend.sq_spread(rows, X[7])
+        results.append((sq_dists, gains, chosen, spread))
+        assert spread == ordered_sum(sq_dists * rows.weights)
+        assert gains[0] == 0 < gains[1:].min(), "the first candidate changes no distance"
     for got, expected in zip(*results, strict=True):
         np.testing.assert_array_equal(got, expected)
 

@@ -11,7 +11,7 @@ import sklearn.cluster
 
 from kmeans_fast.backends import BACKENDS, get_backend
 from kmeans_fast.engine import slices
-from kmeans_fast.engine.seeding import SEEDINGS, equally_likely_rows, plus_plus, random_rows, seed
+from kmeans_fast.engine.seeding import SEEDINGS, equally_likely_rows, first_row, plus_plus, random_rows, seed
 
 every_backend = pytest.mark.parametrize("name", BACKENDS)
 every_seeding = pytest.mark.parametrize("seeding", SEEDINGS)
@@ -31,6 +31,42 @@ def test_plus_plus_picks_the_rows_that_scikit_learn_picks(weighted: bool, random
 
 
 @pytest.mark.parametrize("random_state", range(5))
+@pytest.mark.parametrize(("d", "spread"), [(2, 3.0), (16, 20.0), (16, 0.0)])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_many_seeds_are_picked_as_scikit_learn_picks_them(
+    weighted: bool, d: int, spread: float, random_state: int
+) -> None:
+    rng = np.random.default_rng(random_state)
+    X = rng.standard_normal((2500, d)) + spread * rng.standard_normal((20, d))[rng.integers(0, 20, 2500)]
+    weights = rng.random(2500) if weighted else None
+    _, expected = sklearn.cluster.kmeans_plusplus(X, 120, sample_weight=weights, random_state=random_state)
+    backend = get_backend()
+    chosen = plus_plus(backend, backend.prepare(X, weights), 120, np.random.RandomState(random_state))
+    assert chosen.tolist() == expected.tolist()
+
+
+@every_backend
+@pytest.mark.parametrize("random_state", range(5))
+def test_a_far_row_does_not_blur_the_draws_after_it(random_state: int, name: str) -> None:
+    X = np.random.default_rng(0).standard_normal((600, 3))
+    X[100] = 1e6
+    _, expected = sklearn.cluster.kmeans_plusplus(X, 12, random_state=random_state)
+    backend = get_backend(name)
+    chosen = plus_plus(backend, backend.prepare(X), 12, np.random.RandomState(random_state))
+    assert chosen.tolist() == expected.tolist() and chosen[1] == 100
+
+
+@pytest.mark.parametrize("n", [1, 2, 10, 1000])
+def test_the_first_row_is_drawn_as_by_choice(n: int) -> None:
+    backend = get_backend("identity")
+    rows = backend.prepare(np.arange(float(n))[:, None])
+    for random_state in range(20):
+        ours, theirs = np.random.RandomState(random_state), np.random.RandomState(random_state)
+        assert first_row(rows, ours) == theirs.choice(n, p=np.full(n, 1 / n))
+        assert ours.random_sample() == theirs.random_sample()
+
+
+@pytest.mark.parametrize("random_state", range(5))
 def test_float32_rows_are_seeded_like_their_float64_values(random_state: int) -> None:
     X = np.random.default_rng(0).standard_normal((20_000, 5)).astype(np.float32)
     _, expected = sklearn.cluster.kmeans_plusplus(X.astype(np.float64), 20, random_state=random_state)
@@ -46,12 +82,13 @@ def test_candidates_measured_a_few_at_a_time_are_picked_alike(name: str, monkeyp
     n_calls = []
 
     class Counting:
-        lower_sq_dists = staticmethod(backend.lower_sq_dists)
+        make_seeds, draw_rows = staticmethod(backend.make_seeds), staticmethod(backend.draw_rows)
+        add_seed = staticmethod(backend.add_seed)
 
         @staticmethod
-        def candidate_potentials(*args: Any, **options: Any) -> None:
+        def candidate_gains(*args: Any, **options: Any) -> None:
             n_calls.append(len(args[2]))
-            backend.candidate_potentials(*args, **options)
+            backend.candidate_gains(*args, **options)
 
     picked = []
     for work in (10**10, 2 * X.size):

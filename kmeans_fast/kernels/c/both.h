@@ -60,8 +60,8 @@
         .pack_part = csr_pack_part_##suffix, .bind_norms = csr_bind_norms_##suffix,                                    \
         .scratch_plan = csr_scratch_plan_##suffix, .nearest = csr_nearest_##suffix,                                    \
         .two_nearest = csr_two_nearest_##suffix, .sum_cluster = csr_sum_cluster_##suffix,                              \
-        .label_potential = csr_label_potential_##suffix, .label_sq_dists = csr_label_sq_dists_##suffix, .lower_sq_dists = csr_lower_sq_dists_##suffix,                  \
-        .potentials = csr_potentials_##suffix, .distances = csr_distances_##suffix,                                    \
+        .label_potential = csr_label_potential_##suffix, .label_sq_dists = csr_label_sq_dists_##suffix, .seed_gains = csr_seed_gains_##suffix,                           \
+        .add_seed = csr_add_seed_##suffix, .sq_spread = csr_sq_spread_##suffix, .distances = csr_distances_##suffix,                                    \
     }
 
 #define TABLE(suffix, type)                                                                                            \
@@ -72,8 +72,10 @@
         .centers_parts = centers_parts_##suffix, .pack_part = pack_part_##suffix, .bind_bound = bind_bound_##suffix,   \
         .scratch_plan = scratch_plan_##suffix, .nearest = nearest_##suffix, .two_nearest = two_nearest_##suffix,       \
         .sum_by_label = sum_by_label_##suffix, .sum_clusters = sum_clusters_##suffix, .move_fixed = move_fixed_##suffix, .move_pairs = move_pairs_##suffix, .move_centers = move_centers_##suffix, .label_sq_dists = label_sq_dists_##suffix,   \
-        .label_potential = label_potential_##suffix, .seeding_bytes = seeding_bytes_##suffix, .lower_sq_dists = lower_sq_dists_##suffix,                        \
-        .potentials = potentials_##suffix, .block_keys = block_keys_##suffix, .block_bytes = block_bytes_##suffix,     \
+        .label_potential = label_potential_##suffix, .seeding_bytes = seeding_bytes_##suffix,                   \
+        .seed_gains = seed_gains_##suffix, .add_seed = add_seed_##suffix, .apply_changes = apply_changes_##suffix, .group_rows = group_rows, .seed_reach = seed_reach_##suffix,           \
+        .seed_tile = seed_tile_##suffix, .seeds_apart = seeds_apart_##suffix, \
+        .weigh_rows = weigh_rows, .draw_row = draw_row, .block_keys = block_keys_##suffix, .block_bytes = block_bytes_##suffix,     \
         .make_block = make_block_##suffix, .nearest_in_blocks = nearest_in_blocks_##suffix,                            \
         .distances = distances_##suffix, .sum_distances_bytes = sum_distances_bytes_##suffix,                              \
         .sum_distances = sum_distances_##suffix, .csr = CSR_TABLE(suffix),                                                     \

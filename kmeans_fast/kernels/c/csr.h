@@ -46,7 +46,6 @@ typedef struct {
     double *row64;          /* d zeros, but while a row is in use */
     void *row;              /* d zeros of REAL, likewise */
     double *scores;         /* n_panels x width */
-    double *lanes;          /* k x LANES */
     ptrdiff_t *candidates;  /* k */
     void *lane_state;       /* best, second and index a lane, of the rows of a call */
     void *best, *second, *index;
@@ -68,10 +67,12 @@ typedef struct {
                               const int32_t *labels, kf_csr_scratch *scratch);
     void (*label_sq_dists)(const kf_csr *rows, const kf_csr_centers *centers, ptrdiff_t first, ptrdiff_t n_rows,
                            const int32_t *labels, kf_csr_scratch *scratch, double *sq_dists);
-    void (*lower_sq_dists)(const kf_csr *rows, const kf_csr_centers *centers, ptrdiff_t first, ptrdiff_t n_rows,
-                           kf_csr_scratch *scratch, double *sq_dists);
-    void (*potentials)(const kf_csr *rows, const kf_csr_centers *centers, ptrdiff_t first, ptrdiff_t n_rows,
-                       const double *sq_dists, kf_csr_scratch *scratch, double *potentials);
+    void (*seed_gains)(const kf_csr *rows, const kf_csr_centers *centers, ptrdiff_t first, ptrdiff_t n_rows,
+                       const double *sq_dists, double scale, kf_csr_scratch *scratch, int64_t *gains);
+    int64_t (*add_seed)(const kf_csr *rows, const kf_csr_centers *centers, ptrdiff_t first, ptrdiff_t n_rows, double scale,
+                        kf_csr_scratch *scratch, double *sq_dists);
+    double (*sq_spread)(const kf_csr *rows, const kf_csr_centers *centers, ptrdiff_t first, ptrdiff_t n_rows,
+                        kf_csr_scratch *scratch);
     void (*distances)(const kf_csr *rows, const kf_csr_centers *centers, ptrdiff_t first, ptrdiff_t n_rows,
                       kf_csr_scratch *scratch, void *out);
 } kf_csr_table;

@@ -56,15 +56,6 @@ static void FN(csr_identities)(const kf_csr *rows, const kf_csr_centers *centers
         s->scores[j] = FN(csr_identity_or_direct)(rows, centers, row, j, sq_norm, s->scores[j], s);
 }
 
-static void FN(csr_lower_sq_dists)(const kf_csr *rows, const kf_csr_centers *centers, ptrdiff_t first, ptrdiff_t n_rows,
-                                   kf_csr_scratch *s, double *sq_dists)
-{
-    for (ptrdiff_t i = 0; i < n_rows; i++) {
-        double found = FN(csr_identity)(rows, centers, FN(csr_row_of)(rows, first + i), 0, s);
-        sq_dists[i] = MIN_OF(found, sq_dists[i]);
-    }
-}
-
 /* The decider's values; of rows with so few values that its cost would be out of proportion, those of the identity. */
 static void FN(csr_label_sq_dists)(const kf_csr *rows, const kf_csr_centers *centers, ptrdiff_t first, ptrdiff_t n_rows,
                                    const int32_t *labels, kf_csr_scratch *s, double *sq_dists)
@@ -90,25 +81,49 @@ static double FN(csr_label_potential)(const kf_csr *rows, const kf_csr_centers *
     return join_lanes(lanes);
 }
 
-/* One block of at most SUM_BLOCK rows: the potential that each candidate would leave in it. Row i is added to lane
-   i % LANES, as in ordered_sum(). */
-static void FN(csr_potentials)(const kf_csr *rows, const kf_csr_centers *centers, ptrdiff_t first, ptrdiff_t n_rows,
-                               const double *sq_dists, kf_csr_scratch *s, double *potentials)
+/* Add to gains what the candidates (they are the centers) would take from the terms of rows: whole numbers of 1/scale. */
+static void FN(csr_seed_gains)(const kf_csr *rows, const kf_csr_centers *centers, ptrdiff_t first, ptrdiff_t n_rows,
+                               const double *sq_dists, double scale, kf_csr_scratch *s, int64_t *gains)
 {
-    ptrdiff_t m = centers->k;
-    memset(s->lanes, 0, (size_t)(m * KF_LANES) * sizeof(double));
     for (ptrdiff_t i = 0; i < n_rows; i++) {
         double weight = rows->weights == NULL ? 1.0 : rows->weights[first + i];
+        int64_t term = FN(whole_term)(sq_dists[i], weight, scale);
         FN(csr_identities)(rows, centers, FN(csr_row_of)(rows, first + i), s);
-        for (ptrdiff_t j = 0; j < m; j++) {
-            double least = sq_dists == NULL ? s->scores[j] : MIN_OF(s->scores[j], sq_dists[i]);
-            double term = least * weight;
-            ROUNDED(term);
-            s->lanes[j * KF_LANES + i % KF_LANES] += term;
-        }
+        for (ptrdiff_t j = 0; j < centers->k; j++)
+            gains[j] += term - FN(whole_term)(MIN_OF(s->scores[j], sq_dists[i]), weight, scale);
     }
-    for (ptrdiff_t j = 0; j < m; j++)
-        potentials[j] = join_lanes(s->lanes + j * KF_LANES);
+}
+
+/* Lower sq_dists of rows to those to center 0; returns what their terms lose. Scale 0 asks for none, while all distances
+   are infinite. */
+static int64_t FN(csr_add_seed)(const kf_csr *rows, const kf_csr_centers *centers, ptrdiff_t first, ptrdiff_t n_rows, double scale,
+                                kf_csr_scratch *s, double *sq_dists)
+{
+    int64_t loss = 0;
+    for (ptrdiff_t i = 0; i < n_rows; i++) {
+        double weight = rows->weights == NULL ? 1.0 : rows->weights[first + i];
+        double found = FN(csr_identity)(rows, centers, FN(csr_row_of)(rows, first + i), 0, s);
+        if (!(found < sq_dists[i]))
+            continue;
+        if (scale != 0.0)
+            loss += FN(whole_term)(sq_dists[i], weight, scale) - FN(whole_term)(found, weight, scale);
+        sq_dists[i] = found;
+    }
+    return loss;
+}
+
+/* Sum of the weighted squared distances of at most SUM_BLOCK rows to center 0, as in ordered_sum(). */
+static double FN(csr_sq_spread)(const kf_csr *rows, const kf_csr_centers *centers, ptrdiff_t first, ptrdiff_t n_rows,
+                                kf_csr_scratch *s)
+{
+    double lanes[KF_LANES] = {0};
+    for (ptrdiff_t i = 0; i < n_rows; i++) {
+        double found = FN(csr_identity)(rows, centers, FN(csr_row_of)(rows, first + i), 0, s);
+        double term = found * (rows->weights == NULL ? 1.0 : rows->weights[first + i]);
+        ROUNDED(term);
+        lanes[i % KF_LANES] += term;
+    }
+    return join_lanes(lanes);
 }
 
 /* All n x k distances by the norm identity in float64, and directly where that cancels.

@@ -43,7 +43,6 @@ static size_t FN(csr_scratch_plan)(const kf_csr_centers *centers, kf_csr_scratch
     scratch->row64 = TAKE(double, centers->d);
     scratch->row = TAKE(REAL, centers->d);
     scratch->scores = TAKE(double, centers->n_panels * centers->width);
-    scratch->lanes = TAKE(double, centers->k * KF_LANES);
     scratch->candidates = TAKE(ptrdiff_t, centers->k);
     scratch->lane_state = TAKE(REAL, KF_ROWS_OF_CALL * FN(LANE_STATE));
     scratch->best = TAKE(REAL, KF_ROWS_OF_CALL);

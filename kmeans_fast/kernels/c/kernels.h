@@ -20,6 +20,7 @@ enum {
     KF_BUCKETS = 1024,       /* of a table that tells where a feature's value lies along the curve of blocks */
     KF_CHAIN = 128,          /* features whose products are added in one chain before it joins the score */
     KF_SUM_ROWS = 128,       /* rows that sum_distances takes at most: a thread's share, and widening the points is little */
+    KF_SEED_BLOCK = 64,      /* rows of one seed that are ruled out together: fewer cost more tests, more reach farther */
     KF_CACHE_LINE = 64
 };
 
@@ -99,6 +100,38 @@ typedef struct {
     int32_t *label;  /* n_blocks: of all rows of a block, or -1 */
 } kf_blocks;
 
+/* What is known of the rows while seeds are picked. Blocks are of one seed each, the nearest one when the rows were last
+   grouped; before that, rows are in their own order and the pointers from order on are NULL. */
+typedef struct {
+    ptrdiff_t n;
+    const double *weights; /* n, or NULL: all one */
+    double *sq_dists;    /* n: to the nearest seed */
+    int32_t *owners;     /* n: the number of that seed; NULL for sparse rows, which are never grouped */
+    double scale;        /* power of two; the terms, weighted squared distances, are whole numbers of 1/scale */
+    int64_t *sums, whole; /* of the terms: of each SUM_BLOCK rows, and of all */
+    int is_scored;       /* whether most rows stay with their seed: while seeds are few, the fused kernel proves little */
+    ptrdiff_t n_blocks;
+    int32_t *order;      /* n: the row at each place */
+    float *apart;        /* n: by place, how far the row is from the seed of its block at most */
+    float *reach;        /* n: by place, how far a candidate is from that seed at most if the row may be nearer to it */
+    float *block_reach;  /* n_blocks: the largest of a block */
+    int32_t *begins;     /* n_blocks + 1: the first place of each */
+    int32_t *groups;     /* n_blocks: the number of its seed */
+} kf_seeds;
+
+/* A row that is nearer to a candidate, where it is kept, and how near. */
+typedef struct {
+    double sq_dist;
+    int32_t place, block, candidate;
+} kf_change;
+
+/* Those that one thread has found; more than there is room for: not all of them were kept. */
+typedef struct {
+    kf_change *change;
+    ptrdiff_t n, room;
+    char apart[KF_CACHE_LINE]; /* from the counts of other threads */
+} kf_changes;
+
 typedef struct {
     double *score;         /* k */
     double *c64;           /* d x k */
@@ -145,11 +178,18 @@ typedef struct {
                            const int32_t *labels, double *tiles, double *sq_dists);
     double (*label_potential)(const kf_rows *rows, const kf_centers *centers, ptrdiff_t first, ptrdiff_t n_rows,
                               const int32_t *labels, double *tiles);
-    size_t (*seeding_bytes)(ptrdiff_t d, ptrdiff_t m);
-    void (*lower_sq_dists)(const kf_rows *rows, const kf_centers *centers, ptrdiff_t first, ptrdiff_t n_rows, char *arena,
-                           double *sq_dists);
-    void (*potentials)(const kf_rows *rows, const kf_centers *centers, ptrdiff_t first, ptrdiff_t n_rows,
-                       const double *sq_dists, char *arena, double *potentials);
+    size_t (*seeding_bytes)(ptrdiff_t d);
+    ptrdiff_t (*seed_gains)(const kf_rows *rows, const kf_centers *centers, const kf_seeds *seeds, ptrdiff_t block,
+                            const float *apart, char *arena, int64_t *gains, kf_changes *changes);
+    void (*add_seed)(const kf_rows *rows, const kf_centers *centers, const kf_seeds *seeds, ptrdiff_t block,
+                     const float *apart, int32_t number, char *arena, int64_t *losses);
+    void (*apply_changes)(kf_seeds *seeds, const kf_changes *changes, int32_t candidate, int32_t number, ptrdiff_t d);
+    void (*group_rows)(kf_seeds *seeds, ptrdiff_t n_seeds, int32_t *starts);
+    void (*seed_reach)(const kf_seeds *seeds, ptrdiff_t block, ptrdiff_t d);
+    void (*seed_tile)(const kf_rows *rows, const int64_t *chosen, int n_rows, double *tile);
+    void (*seeds_apart)(const kf_centers *centers, const double *tile, float *apart);
+    int (*weigh_rows)(kf_seeds *seeds);
+    ptrdiff_t (*draw_row)(const kf_seeds *seeds, int64_t target);
     void (*block_keys)(const kf_rows *rows, ptrdiff_t first, ptrdiff_t n_rows, const double *least, const double *step,
                        const int32_t *bits, uint16_t *keys);
     size_t (*block_bytes)(ptrdiff_t d);

@@ -1,8 +1,12 @@
-/* k-means++: what candidate seeds would leave of the squared distances, and what the chosen one leaves.
+/* k-means++: what candidate seeds would take from the squared distances, and what the chosen one takes.
  *
- * Most rows stay with the seed that they have. The scores of the fused kernel prove it: with r no less than ||x|| and
- * |error of a score| at most E, 2 score + r^2 (1 - delta) - 2 E > sq_dist says that the candidate is no nearer. Groups
- * of LANES rows with a doubtful one are measured by direct differences, in the decider's order.
+ * Most rows stay with the seed that they have, and that is proven without measuring them:
+ * - Rows are kept in blocks of one seed each. A row at distance e from that seed and d <= e from its nearest one is no
+ *   nearer to a candidate that is at least e + d from the block's seed (rounded outward, in float).
+ * - The scores of the fused kernel: with r no less than ||x|| and |error of a score| at most E, 2 score + r^2 (1 - delta)
+ *   - 2 E > sq_dist says that the candidate is no nearer.
+ * Groups of LANES rows with a doubtful one are measured by direct differences, in the decider's order. Terms are whole
+ * numbers of 1/scale, so that their sums don't depend on the order.
  */
 
 /* Rows that are looked at together: whole tiles, and whole groups of LANES. */
@@ -10,19 +14,15 @@ enum { FN(SPAN) = (int)TILE_ROWS > (int)KF_LANES ? (int)TILE_ROWS : (int)KF_LANE
 
 typedef struct {
     double *lanes64;      /* a tile of padded_d x LANES */
-    double *lanes;        /* LANES of each candidate */
-    double *base;         /* SUM_BLOCK weighted terms */
     REAL *tiles;          /* d x SPAN */
     REAL *norms, *limits; /* SPAN */
     REAL *scores;         /* POINT_CENTERS x SPAN */
 } FN(seeding_scratch);
 
-static size_t FN(plan_seeding)(ptrdiff_t d, ptrdiff_t padded_d, ptrdiff_t m, FN(seeding_scratch) *s, char *arena)
+static size_t FN(plan_seeding)(ptrdiff_t d, ptrdiff_t padded_d, FN(seeding_scratch) *s, char *arena)
 {
     size_t offset = 0;
     s->lanes64 = TAKE(double, padded_d * KF_LANES);
-    s->lanes = TAKE(double, m * KF_LANES);
-    s->base = TAKE(double, KF_SUM_BLOCK);
     s->tiles = TAKE(REAL, d * FN(SPAN));
     s->norms = TAKE(REAL, FN(SPAN));
     s->limits = TAKE(REAL, FN(SPAN));
@@ -30,13 +30,13 @@ static size_t FN(plan_seeding)(ptrdiff_t d, ptrdiff_t padded_d, ptrdiff_t m, FN(
     return offset;
 }
 
-static size_t FN(seeding_bytes)(ptrdiff_t d, ptrdiff_t m)
+static size_t FN(seeding_bytes)(ptrdiff_t d)
 {
     FN(seeding_scratch) s;
-    return FN(plan_seeding)(d, (d + KF_LANES - 1) / KF_LANES * KF_LANES, m, &s, NULL);
+    return FN(plan_seeding)(d, (d + KF_LANES - 1) / KF_LANES * KF_LANES, &s, NULL);
 }
 
-/* What twice a score must exceed for each row of a span to keep its sq_dist (NULL: none is kept). */
+/* What twice a score must exceed for each row of a span to keep its sq_dist. */
 ALWAYS_INLINE void FN(find_limits)(const kf_rows *rows, const kf_bound *bound, int n_rows, const double *sq_dists,
                                    const REAL *norms, REAL *limits)
 {
@@ -46,7 +46,7 @@ ALWAYS_INLINE void FN(find_limits)(const kf_rows *rows, const kf_bound *bound, i
     int is_scalable = sq_scale >= SMALLEST && sq_scale <= LARGEST;
     for (int i = 0; i < FN(SPAN); i++)
         limits[i] = i < n_rows ? INFINITY : -INFINITY;
-    if (sq_dists == NULL || !is_scalable)
+    if (!is_scalable)
         return;
     for (int i = 0; i < n_rows; i++) {
         REAL r = norms[i], least = r * r * (1 - delta), sq_dist = (REAL)sq_dists[i] * sq_scale * up + SMALLEST;
@@ -80,16 +80,14 @@ ALWAYS_INLINE int FN(count_doubtful)(const REAL *scores, const REAL *limits, int
     return n_doubtful;
 }
 
-/* The tiles of the rows [first, first + n_rows) and their limits. */
-ALWAYS_INLINE void FN(begin_span)(const kf_rows *rows, const kf_centers *centers, ptrdiff_t first, int n_rows,
+/* The tiles of n_rows rows and their limits. */
+ALWAYS_INLINE void FN(begin_span)(const kf_rows *rows, const kf_centers *centers, const ptrdiff_t *row, int n_rows,
                                   const double *sq_dists, FN(seeding_scratch) *s, const REAL **tiles)
 {
     for (int t = 0; t < FN(TILES_OF_SPAN); t++) {
-        ptrdiff_t chosen[TILE_ROWS], before = t * TILE_ROWS;
-        int n_here = (int)MIN_OF(TILE_ROWS, n_rows - before);
-        for (int i = 0; i < n_here; i++)
-            chosen[i] = first + before + i;
-        tiles[t] = n_here <= 0 ? NULL : FN(tile_of_rows)(rows, chosen, n_here, s->tiles + before * rows->d, s->norms + before);
+        int before = t * TILE_ROWS, n_here = MIN_OF(TILE_ROWS, n_rows - before);
+        tiles[t] = n_here <= 0 ? NULL
+                               : FN(tile_of_rows)(rows, row + before, n_here, s->tiles + before * rows->d, s->norms + before);
     }
     FN(find_limits)(rows, &centers->bound, n_rows, sq_dists, s->norms, s->limits);
 }
@@ -104,79 +102,372 @@ ALWAYS_INLINE void FN(score_span)(const kf_centers *centers, ptrdiff_t g, ptrdif
                                      (const REAL *)centers->half_norms + g * width, d, scores + t * TILE_ROWS);
 }
 
-/* Lower sq_dists of at most SUM_BLOCK rows to those to the one center. */
-static void FN(lower_sq_dists)(const kf_rows *rows, const kf_centers *centers, ptrdiff_t first, ptrdiff_t n_rows, char *arena,
-                               double *sq_dists)
-{
+enum { FN(FEWEST_SCORED) = 4 }; /* one candidate of so many near a block: then all are scored, else each is measured */
+
+/* A block of rows, and what it costs no time to know of them: lanes past the last row stand for rows at distance 0. */
+typedef struct {
+    const kf_rows *rows;
+    const kf_centers *centers;
+    const kf_seeds *seeds;
+    ptrdiff_t number, first, row[KF_SEED_BLOCK]; /* its first place, and the row at each one */
+    double sq_dists[KF_SEED_BLOCK], weights[KF_SEED_BLOCK];
+    int n, packed;                           /* the place of the rows in lanes64, or -1 */
     FN(seeding_scratch) s;
-    FN(plan_seeding)(rows->d, centers->padded_d, 1, &s, arena);
-    for (ptrdiff_t at = 0; at < n_rows; at += FN(SPAN)) {
-        int n_here = (int)MIN_OF(FN(SPAN), n_rows - at);
-        const REAL *tiles[FN(TILES_OF_SPAN)];
-        FN(begin_span)(rows, centers, first + at, n_here, sq_dists + at, &s, tiles);
-        FN(score_span)(centers, 0, rows->d, tiles, s.scores);
-        for (int next = 0; next < n_here; next += KF_LANES) {
-            int n_in_lanes = MIN_OF(KF_LANES, n_here - next);
-            double found[KF_LANES], *own = sq_dists + at + next;
-            if (FN(count_doubtful)(s.scores + next, s.limits + next, n_in_lanes) == 0)
-                continue;
-            FN(pack_rows)(rows, first + at + next, n_in_lanes, centers->padded_d, s.lanes64);
-            FN(sq_dists_of_lanes)(rows, centers, 0, first + at + next, n_in_lanes, s.lanes64, found);
-            for (int i = 0; i < n_in_lanes; i++)
-                own[i] = MIN_OF(found[i], own[i]);
-        }
-    }
+} FN(seed_block);
+
+/* A term as a whole number; `of_term` in backends/seeds.py. */
+ALWAYS_INLINE int64_t FN(whole_term)(double sq_dist, double weight, double scale) { return (int64_t)(sq_dist * weight * scale); }
+
+ALWAYS_INLINE void FN(begin_block)(const kf_rows *rows, const kf_centers *centers, const kf_seeds *seeds, ptrdiff_t block,
+                                   char *arena, FN(seed_block) *b)
+{
+    ptrdiff_t first = seeds->order == NULL ? block * KF_SEED_BLOCK : seeds->begins[block];
+    ptrdiff_t stop = seeds->order == NULL ? MIN_OF(first + KF_SEED_BLOCK, rows->n) : seeds->begins[block + 1];
+    b->rows = rows;
+    b->centers = centers;
+    b->seeds = seeds;
+    b->number = block;
+    b->first = first;
+    b->n = (int)(stop - first);
+    b->packed = -1;
+    FN(plan_seeding)(rows->d, centers->padded_d, &b->s, arena);
+    for (int i = 0; i < b->n; i++)
+        b->row[i] = seeds->order == NULL ? first + i : seeds->order[first + i];
+    if (seeds->order != NULL)
+        for (int i = 0; i < b->n; i++)
+            FETCH((const REAL *)rows->x + b->row[i] * rows->d);
+    for (int i = 0; i < b->n; i++)
+        b->sq_dists[i] = seeds->sq_dists[b->row[i]];
+    for (int i = 0; i < b->n; i++)
+        b->weights[i] = seeds->weights == NULL ? 1.0 : seeds->weights[b->row[i]];
+    for (int i = b->n; i < KF_SEED_BLOCK; i++)
+        b->sq_dists[i] = b->weights[i] = 0.0;
 }
 
-/* One block of at most SUM_BLOCK rows: the potential that each candidate (they are the centers) would leave in it; no
-   sq_dists are infinite ones. Row i is added to lane i % LANES, as in ordered_sum(). */
-static void FN(potentials)(const kf_rows *rows, const kf_centers *centers, ptrdiff_t first, ptrdiff_t n_rows,
-                           const double *sq_dists, char *arena, double *potentials)
+/* pack_lanes() of LANES rows with D <= 4 features, as far as direct_lanes() reads them. */
+ALWAYS_INLINE void FN(pack_few)(const int D, const REAL *const *row, double inverse_unit, double *RESTRICT tile)
 {
-    ptrdiff_t m = centers->k, d = rows->d;
-    const double *weights = rows->weights == NULL ? NULL : rows->weights + first;
-    FN(seeding_scratch) s;
-    FN(plan_seeding)(d, centers->padded_d, m, &s, arena);
-    memset(s.lanes, 0, (size_t)(m * KF_LANES) * sizeof(double));
-    memset(s.base, 0, KF_SUM_BLOCK * sizeof(double));
-    for (ptrdiff_t i = 0; sq_dists != NULL && i < n_rows; i++)
-        s.base[i] = sq_dists[i] * (weights == NULL ? 1.0 : weights[i]);
-    for (ptrdiff_t at = 0; at < n_rows; at += FN(SPAN)) {
-        int n_here = (int)MIN_OF(FN(SPAN), n_rows - at), of_lanes = -1;
+    UNROLL
+    for (int t = 0; t < KF_LANES / 2; t++)
+        UNROLL
+        for (int i = 0; i < KF_LANES; i++)
+            tile[t * KF_LANES + i] = t < D ? (double)row[i][t] * inverse_unit : 0.0;
+}
+
+/* Squared distances of the rows from place at on, LANES of them, to center j. */
+ALWAYS_INLINE void FN(measure_lanes)(FN(seed_block) *b, int at, ptrdiff_t j, double *found)
+{
+    const kf_rows *rows = b->rows;
+    ptrdiff_t d = rows->d, padded_d = b->centers->padded_d;
+    int n = MIN_OF(KF_LANES, b->n - at);
+    if (b->packed != at) {
+        const REAL *row[KF_LANES];
+        for (int i = 0; i < n; i++)
+            row[i] = (const REAL *)rows->x + b->row[at + i] * d;
+        if (n == KF_LANES && d <= KF_LANES / 2) {
+#define PACK(D) FN(pack_few)(D, row, 1.0 / rows->data_unit, b->s.lanes64)
+            OF_FEATURES(d, PACK);
+#undef PACK
+        } else {
+            FN(pack_lanes)(row, n, d, padded_d, 1.0 / rows->data_unit, b->s.lanes64);
+        }
+        b->packed = at;
+    }
+    FN(direct_lanes)(b->s.lanes64, b->centers->direct + j * padded_d, 1, d, padded_d, found);
+    if (FN(are_safe)(found))
+        return;
+    for (int i = 0; i < n; i++)
+        if (!is_safe(found[i]))
+            found[i] = FN(sq_dist_anew)(rows, b->centers, b->row[at + i], j);
+}
+
+/* What the terms of the rows from place at on would lose to center j; the changes are noted while there is room. */
+static int64_t FN(gain_of_lanes)(FN(seed_block) *b, int at, ptrdiff_t j, kf_changes *changes)
+{
+    double found[KF_LANES], scale = b->seeds->scale;
+    const double *sq_dists = b->sq_dists + at, *weights = b->weights + at;
+    int64_t lost[KF_LANES], gain = 0;
+    int n_less = 0;
+    FN(measure_lanes)(b, at, j, found);
+    for (int i = 0; i < KF_LANES; i++)
+        n_less += found[i] < sq_dists[i];
+    if (n_less == 0)
+        return 0;
+    for (int i = 0; i < KF_LANES; i++)
+        lost[i] = FN(whole_term)(sq_dists[i], weights[i], scale)
+                  - FN(whole_term)(MIN_OF(found[i], sq_dists[i]), weights[i], scale);
+    for (int i = 0; i < KF_LANES; i++)
+        gain += lost[i];
+    changes->n += n_less;
+    if (changes->n > changes->room)
+        return gain;
+    for (int i = 0, place = changes->n - n_less; i < KF_LANES; i++)
+        if (found[i] < sq_dists[i])
+            changes->change[place++] =
+                (kf_change){found[i], (int32_t)(b->first + at + i), (int32_t)b->number, (int32_t)j};
+    return gain;
+}
+
+/* Whether any of the LANES rows from place at on may be nearer to a candidate so far from the block's seed. */
+ALWAYS_INLINE int FN(is_within_reach)(const FN(seed_block) *b, int at, float apart)
+{
+    const float *reach = b->seeds->reach + b->first + at;
+    int n_within = 0, n = MIN_OF(KF_LANES, b->n - at);
+    for (int i = 0; i < n; i++)
+        n_within += apart < reach[i];
+    return n_within > 0;
+}
+
+/* Whether a score of a span, which mostly is whole, does not prove that its row stays. */
+ALWAYS_INLINE int FN(has_doubtful_row)(const REAL *scores, const REAL *limits, int n)
+{
+    return (n == FN(SPAN) ? FN(count_doubtful)(scores, limits, FN(SPAN)) : FN(count_doubtful)(scores, limits, n)) > 0;
+}
+
+/* Add to gains what the candidates (they are the centers) would take from the terms of a block; apart is how far they
+   are from its seed at least, or NULL. Returns how many may be nearer to any row. */
+static ptrdiff_t FN(seed_gains)(const kf_rows *rows, const kf_centers *centers, const kf_seeds *seeds, ptrdiff_t block,
+                                const float *apart, char *arena, int64_t *gains, kf_changes *changes)
+{
+    ptrdiff_t m = centers->k, d = rows->d, n_near = 0;
+    FN(seed_block) b;
+    for (ptrdiff_t j = 0; j < m; j++)
+        n_near += apart == NULL || apart[j] < seeds->block_reach[block];
+    if (n_near == 0)
+        return 0;
+    FN(begin_block)(rows, centers, seeds, block, arena, &b);
+    if (d <= KF_LANES / 2 || !seeds->is_scored || n_near * FN(FEWEST_SCORED) < m) {
+        for (int at = 0; at < b.n; at += KF_LANES)
+            for (ptrdiff_t j = 0; j < m; j++)
+                if (apart == NULL || (apart[j] < seeds->block_reach[block] && FN(is_within_reach)(&b, at, apart[j])))
+                    gains[j] += FN(gain_of_lanes)(&b, at, j, changes);
+        return n_near;
+    }
+    for (int at = 0; at < b.n; at += FN(SPAN)) {
+        int n_here = MIN_OF(FN(SPAN), b.n - at);
         const REAL *tiles[FN(TILES_OF_SPAN)];
-        FN(begin_span)(rows, centers, first + at, n_here, sq_dists == NULL ? NULL : sq_dists + at, &s, tiles);
+        FN(begin_span)(rows, centers, b.row + at, n_here, b.sq_dists + at, &b.s, tiles);
         for (ptrdiff_t g = 0; g < centers->n_groups; g++) {
             int width = centers->width, n_real = (int)MIN_OF(width, m - g * width);
-            FN(score_span)(centers, g, d, tiles, s.scores);
+            FN(score_span)(centers, g, d, tiles, b.s.scores);
             for (int q = 0; q < n_real; q++) {
-                const REAL *scores = s.scores + q * FN(SPAN);
-                double *lanes = s.lanes + (g * width + q) * KF_LANES;
-                int is_clear = FN(count_doubtful)(scores, s.limits, n_here) == 0;
-                for (int next = 0; next < n_here; next += KF_LANES) {
-                    int n_in_lanes = MIN_OF(KF_LANES, n_here - next);
-                    double found[KF_LANES];
-                    if (is_clear || FN(count_doubtful)(scores + next, s.limits + next, n_in_lanes) == 0) {
-                        for (int i = 0; i < KF_LANES; i += N_LANES_f64)
-                            store_f64(lanes + i, load_f64(lanes + i) + load_f64(s.base + at + next + i));
-                        continue;
-                    }
-                    if (of_lanes != next)
-                        FN(pack_rows)(rows, first + at + next, n_in_lanes, centers->padded_d, s.lanes64);
-                    of_lanes = next;
-                    FN(sq_dists_of_lanes)(rows, centers, g * width + q, first + at + next, n_in_lanes, s.lanes64, found);
-                    for (int i = 0; i < n_in_lanes; i++) {
-                        double least = sq_dists == NULL ? found[i] : MIN_OF(found[i], sq_dists[at + next + i]);
-                        double term = least * (weights == NULL ? 1.0 : weights[at + next + i]);
-                        ROUNDED(term);
-                        lanes[i] += term;
-                    }
-                }
+                const REAL *scores = b.s.scores + q * FN(SPAN);
+                if (!FN(has_doubtful_row)(scores, b.s.limits, n_here))
+                    continue;
+                for (int next = 0; next < n_here; next += KF_LANES)
+                    if (FN(count_doubtful)(scores + next, b.s.limits + next, MIN_OF(KF_LANES, n_here - next)) > 0)
+                        gains[g * width + q] += FN(gain_of_lanes)(&b, at + next, g * width + q, changes);
             }
         }
     }
-    for (ptrdiff_t j = 0; j < m; j++)
-        potentials[j] = join_lanes(s.lanes + j * KF_LANES);
+    return n_near;
 }
+
+/* A distance as float, up; 0 where the squared distance is, and nothing can be less. */
+ALWAYS_INLINE float FN(dist_up)(double sq_dist, ptrdiff_t d)
+{
+    double dist = sqrt(sq_dist) * (1.0 + (double)(d + 8) * 0x1p-52) * (1.0 + 0x1p-22) + 0x1p-120;
+    return sq_dist == 0.0 ? 0.0f : dist < 0x1p127 ? (float)dist : INFINITY;
+}
+
+ALWAYS_INLINE float FN(dist_down)(double sq_dist, ptrdiff_t d)
+{
+    double dist = sqrt(sq_dist) * (1.0 - (double)(d + 8) * 0x1p-52) * (1.0 - 0x1p-22);
+    return dist < 0x1p-120 ? 0.0f : dist < 0x1p127 ? (float)dist : 0x1p127f;
+}
+
+ALWAYS_INLINE float FN(reach_of)(double sq_dist, float apart, ptrdiff_t d)
+{
+    float dist = FN(dist_up)(sq_dist, d);
+    return dist == 0.0f ? 0.0f : (apart + dist) * (1.0f + 0x1p-22f);
+}
+
+ALWAYS_INLINE void FN(bind_block_reach)(const kf_seeds *seeds, ptrdiff_t block)
+{
+    float most = 0.0f;
+    for (ptrdiff_t place = seeds->begins[block]; place < seeds->begins[block + 1]; place++)
+        most = MAX_OF(most, seeds->reach[place]);
+    seeds->block_reach[block] = most;
+}
+
+/* The rows of a block have just been grouped by their seeds. */
+static void FN(seed_reach)(const kf_seeds *seeds, ptrdiff_t block, ptrdiff_t d)
+{
+    for (ptrdiff_t place = seeds->begins[block]; place < seeds->begins[block + 1]; place++) {
+        double sq_dist = seeds->sq_dists[seeds->order[place]];
+        seeds->apart[place] = FN(dist_up)(sq_dist, d);
+        seeds->reach[place] = FN(reach_of)(sq_dist, seeds->apart[place], d);
+    }
+    FN(bind_block_reach)(seeds, block);
+}
+
+/* What center 0, the seed of this number, takes from LANES rows from place at on; returns whether it takes any. */
+static int FN(take_lanes)(FN(seed_block) *b, int at, int32_t number, int64_t *losses)
+{
+    const kf_seeds *seeds = b->seeds;
+    double found[KF_LANES];
+    int n = MIN_OF(KF_LANES, b->n - at), n_taken = 0;
+    FN(measure_lanes)(b, at, 0, found);
+    for (int i = 0; i < n; i++) {
+        ptrdiff_t row = b->row[at + i], place = b->first + at + i;
+        if (!(found[i] < b->sq_dists[at + i]))
+            continue;
+        n_taken++;
+        seeds->sq_dists[row] = found[i];
+        seeds->owners[row] = number;
+        if (losses != NULL)
+            losses[row / KF_SUM_BLOCK] += FN(whole_term)(b->sq_dists[at + i], b->weights[at + i], seeds->scale)
+                                          - FN(whole_term)(found[i], b->weights[at + i], seeds->scale);
+        if (seeds->order != NULL)
+            seeds->reach[place] = FN(reach_of)(found[i], seeds->apart[place], b->rows->d);
+    }
+    return n_taken > 0;
+}
+
+/* Center 0 becomes the seed of this number: rows of a block that are nearer to it are its own. Adds what their terms lose
+   to that of their SUM_BLOCK rows; no losses are asked for while all distances are infinite. */
+static void FN(add_seed)(const kf_rows *rows, const kf_centers *centers, const kf_seeds *seeds, ptrdiff_t block,
+                         const float *apart, int32_t number, char *arena, int64_t *losses)
+{
+    int n_changed = 0;
+    FN(seed_block) b;
+    if (apart != NULL && !(*apart < seeds->block_reach[block]))
+        return;
+    FN(begin_block)(rows, centers, seeds, block, arena, &b);
+    if (rows->d <= KF_LANES / 2 || !seeds->is_scored || apart != NULL) {
+        for (int at = 0; at < b.n; at += KF_LANES)
+            if (apart == NULL || FN(is_within_reach)(&b, at, *apart))
+                n_changed += FN(take_lanes)(&b, at, number, losses);
+        if (apart != NULL && n_changed > 0)
+            FN(bind_block_reach)(seeds, block);
+        return;
+    }
+    for (int at = 0; at < b.n; at += FN(SPAN)) {
+        int n_here = MIN_OF(FN(SPAN), b.n - at);
+        const REAL *tiles[FN(TILES_OF_SPAN)];
+        FN(begin_span)(rows, centers, b.row + at, n_here, b.sq_dists + at, &b.s, tiles);
+        FN(score_span)(centers, 0, rows->d, tiles, b.s.scores);
+        for (int next = 0; next < n_here; next += KF_LANES)
+            if (FN(count_doubtful)(b.s.scores + next, b.s.limits + next, MIN_OF(KF_LANES, n_here - next)) > 0)
+                (void)FN(take_lanes)(&b, at + next, number, losses);
+    }
+}
+
+/* How far the LANES seeds of a tile (as by pack_lanes) are from each center at least: apart[i * k + j]. */
+static void FN(seeds_apart)(const kf_centers *centers, const double *tile, float *apart)
+{
+    ptrdiff_t k = centers->k, padded_d = centers->padded_d;
+    for (ptrdiff_t j = 0; j < k; j++) {
+        double found[KF_LANES];
+        FN(direct_lanes)(tile, centers->direct + j * padded_d, 1, centers->d, padded_d, found);
+        for (int i = 0; i < KF_LANES; i++)
+            apart[i * k + j] = FN(dist_down)(found[i], centers->d);
+    }
+}
+
+/* At most LANES rows as a tile of doubles. */
+static void FN(seed_tile)(const kf_rows *rows, const int64_t *chosen, int n_rows, double *tile)
+{
+    const REAL *row[KF_LANES];
+    ptrdiff_t padded_d = (rows->d + KF_LANES - 1) / KF_LANES * KF_LANES;
+    for (int i = 0; i < n_rows; i++)
+        row[i] = (const REAL *)rows->x + chosen[i] * rows->d;
+    FN(pack_lanes)(row, n_rows, rows->d, padded_d, 1.0 / rows->data_unit, tile);
+}
+
+/* The same from the changes that were noted for the candidate; those of a block come one after the other. */
+static void FN(apply_changes)(kf_seeds *seeds, const kf_changes *changes, int32_t candidate, int32_t number, ptrdiff_t d)
+{
+    ptrdiff_t block = -1;
+    for (ptrdiff_t at = 0; at < changes->n; at++) {
+        const kf_change *change = changes->change + at;
+        if (change->candidate != candidate)
+            continue;
+        ptrdiff_t place = change->place, row = seeds->order == NULL ? place : seeds->order[place];
+        double weight = seeds->weights == NULL ? 1.0 : seeds->weights[row];
+        int64_t loss = FN(whole_term)(seeds->sq_dists[row], weight, seeds->scale)
+                       - FN(whole_term)(change->sq_dist, weight, seeds->scale);
+        seeds->sums[row / KF_SUM_BLOCK] -= loss;
+        seeds->whole -= loss;
+        seeds->sq_dists[row] = change->sq_dist;
+        seeds->owners[row] = number;
+        if (seeds->order == NULL)
+            continue;
+        seeds->reach[place] = FN(reach_of)(change->sq_dist, seeds->apart[place], d);
+        if (block >= 0 && block != change->block)
+            FN(bind_block_reach)(seeds, block);
+        block = change->block;
+    }
+    if (block >= 0)
+        FN(bind_block_reach)(seeds, block);
+}
+
+#if !REAL_IS_FLOAT
+/* Digits of the sum of all terms when their scale is chosen, as DIGITS in backends/seeds.py; and the largest scale. */
+enum { DIGITS_OF_TERMS = 61, MOST_EXPONENT_OF_TERMS = 1000 };
+
+/* Choose the scale by the ordered_sum() of all terms, and add them up as whole numbers. Returns whether that is not 0. */
+static int weigh_rows(kf_seeds *seeds)
+{
+    double total = 0.0;
+    int exponent;
+    for (ptrdiff_t first = 0; first < seeds->n; first += KF_SUM_BLOCK) {
+        double lanes[KF_LANES] = {0};
+        for (ptrdiff_t i = first; i < MIN_OF(first + KF_SUM_BLOCK, seeds->n); i++) {
+            double term = seeds->sq_dists[i] * (seeds->weights == NULL ? 1.0 : seeds->weights[i]);
+            ROUNDED(term);
+            lanes[(i - first) % KF_LANES] += term;
+        }
+        total += join_lanes(lanes);
+    }
+    (void)frexp(total, &exponent);
+    seeds->scale = ldexp(1.0, MIN_OF(DIGITS_OF_TERMS - exponent, MOST_EXPONENT_OF_TERMS));
+    seeds->whole = 0;
+    for (ptrdiff_t first = 0; first < seeds->n; first += KF_SUM_BLOCK) {
+        int64_t sum = 0;
+        for (ptrdiff_t i = first; i < MIN_OF(first + KF_SUM_BLOCK, seeds->n); i++)
+            sum += whole_term_f64(seeds->sq_dists[i], seeds->weights == NULL ? 1.0 : seeds->weights[i], seeds->scale);
+        seeds->sums[first / KF_SUM_BLOCK] = sum;
+        seeds->whole += sum;
+    }
+    return total != 0.0;
+}
+
+/* The first row with which the sum of the terms reaches target, or n. */
+static ptrdiff_t draw_row(const kf_seeds *seeds, int64_t target)
+{
+    ptrdiff_t block = 0, i;
+    while ((block + 1) * KF_SUM_BLOCK < seeds->n && seeds->sums[block] < target)
+        target -= seeds->sums[block++];
+    for (i = block * KF_SUM_BLOCK; i < seeds->n; i++) {
+        target -= whole_term_f64(seeds->sq_dists[i], seeds->weights == NULL ? 1.0 : seeds->weights[i], seeds->scale);
+        if (target <= 0)
+            break;
+    }
+    return i;
+}
+
+/* The rows sorted by their owners, in order, and cut into blocks. starts has room for one more than there are seeds. */
+static void group_rows(kf_seeds *seeds, ptrdiff_t n_seeds, int32_t *starts)
+{
+    ptrdiff_t n = seeds->n, n_blocks = 0, place = 0;
+    memset(starts, 0, (size_t)(n_seeds + 1) * sizeof *starts);
+    for (ptrdiff_t i = 0; i < n; i++)
+        starts[seeds->owners[i] + 1]++;
+    for (ptrdiff_t seed = 0; seed < n_seeds; seed++) {
+        ptrdiff_t stop = place + starts[seed + 1];
+        starts[seed + 1] = (int32_t)stop;
+        for (; place < stop; place = MIN_OF(place + KF_SEED_BLOCK, stop)) {
+            seeds->begins[n_blocks] = (int32_t)place;
+            seeds->groups[n_blocks++] = (int32_t)seed;
+        }
+    }
+    seeds->begins[n_blocks] = (int32_t)n;
+    seeds->n_blocks = n_blocks;
+    for (ptrdiff_t i = 0; i < n; i++)
+        seeds->order[starts[seeds->owners[i]]++] = (int32_t)i;
+}
+#endif
 #undef TAKE
 #undef EACH_Q
 #undef EACH_Q_
