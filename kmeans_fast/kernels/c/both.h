@@ -74,7 +74,7 @@
         .sum_by_label = sum_by_label_##suffix, .sum_clusters = sum_clusters_##suffix, .move_fixed = move_fixed_##suffix, .move_centers = move_centers_##suffix, .label_sq_dists = label_sq_dists_##suffix,   \
         .label_potential = label_potential_##suffix, .seeding_bytes = seeding_bytes_##suffix, .lower_sq_dists = lower_sq_dists_##suffix,                        \
         .potentials = potentials_##suffix, .block_keys = block_keys_##suffix, .block_bytes = block_bytes_##suffix,     \
-        .make_block = make_block_##suffix, .nearest_in_blocks = nearest_in_blocks_##suffix,                            \
+        .make_block = make_block_##suffix, .nearest_in_unit = nearest_in_unit_##suffix,                            \
         .distances = distances_##suffix, .sum_distances_bytes = sum_distances_bytes_##suffix,                              \
         .sum_distances = sum_distances_##suffix, .csr = CSR_TABLE(suffix),                                                     \
     }
