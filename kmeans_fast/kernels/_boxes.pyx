@@ -18,6 +18,8 @@ cdef enum:
     MOST_FEATURES = 4
     LAST_BITS = 7               # of a key: rows are sorted by the others first, so that threads rarely share a cache line
     LAST_OF_KEY = (1 << LAST_BITS) - 1
+    WORK_OF_PAIR = 4            # of a row and a center that were scored, with what follows from it
+    WORK_OF_BLOCK = 100         # to see that nothing is to be done in it
 
 
 cdef class Blocks:
@@ -226,19 +228,21 @@ cdef void forget(kf_blocks* blocks) noexcept nogil:
         blocks.blocks[i].until, blocks.blocks[i].drifted, blocks.blocks[i].n = -INFINITY, 0.0, 0
 
 
-cdef double shift_up(const double* moves, Py_ssize_t stride, Py_ssize_t d) noexcept nogil:
-    """Length of moves[t * stride], rounded up."""
+cdef double length_up(const double* moves, Py_ssize_t d) noexcept nogil:
+    """Euclidean, rounded up."""
     cdef double squares = 0.0, absolute = 0.0
     cdef Py_ssize_t t
     for t in range(d):
-        squares += moves[t * stride] * moves[t * stride]
-        absolute += fabs(moves[t * stride])
+        squares += moves[t] * moves[t]
+        absolute += fabs(moves[t])
     # Squares may vanish where the move does not.
     return (sqrt(squares) if squares > 1e-270 else absolute) * (1.0 + 1e-14)
 
 
-cdef void follow(kf_blocks* blocks, const real_t[:, ::1] centers, double* c, double* shifts, bint is_known) noexcept nogil:
-    """Take over the centers, and note how far each has moved."""
+cdef void follow(
+    kf_blocks* blocks, const real_t[:, ::1] centers, double* c, double* shifts, bint is_known
+) noexcept nogil:
+    """Take over the centers, and note how far each has moved since the last call."""
     cdef Py_ssize_t k = centers.shape[0], d = centers.shape[1], j, t
     cdef double moves[MOST_FEATURES]
     cdef double first = 0.0, second = 0.0
@@ -246,7 +250,7 @@ cdef void follow(kf_blocks* blocks, const real_t[:, ::1] centers, double* c, dou
         for t in range(d):
             moves[t] = centers[j, t] - c[t * k + j] if is_known else 0.0
             c[t * k + j] = centers[j, t]
-        shifts[j] = shift_up(moves, 1, d)
+        shifts[j] = length_up(moves, d)
         second = max(second, min(first, shifts[j]))
         first = max(first, shifts[j])
     blocks.c, blocks.shifts = c, shifts
@@ -266,6 +270,7 @@ def nearest_in_blocks(
     cdef Py_ssize_t n_changed, k = centers.shape[0], d = rows.c.d, unit, n_units = units_of(blocks.c.n_blocks)
     cdef size_t n_bytes = scratch_bytes(k, d)
     cdef double* c64
+    cdef double work = <double>rows.c.n * d * 4
     cdef int thread
     cdef bint is_known = blocks._k == k
     check_slice(rows, 0, rows.c.n, labels.shape[0])
@@ -280,11 +285,14 @@ def nearest_in_blocks(
         forget(&blocks.c)
     c64 = <double*>blocks._centers.memory
     follow(&blocks.c, centers, c64, c64 + k * d, is_known)
+    if is_known:
+        # The next call is most often like the last.
+        work = WORK_OF_PAIR * blocks.n_scored + <double>WORK_OF_BLOCK * blocks.c.n_blocks
     blocks.n_scored = 0.0
     if is_known and blocks.c.drift == 0.0:
         blocks._k = k
         return 0
-    n_threads = threads_for(<double>rows.c.n * d * 4, n_threads)
+    n_threads = threads_for(work, n_threads)
     packed = pack_centers(rows, &centers[0, 0], k, KF_LANES_ARE_POINTS, n_threads)
     memory = borrow(rows, n_threads * (n_bytes + sizeof(kf_box_scratch)) + 64)
     counts = borrow(rows, n_units * (sizeof(Py_ssize_t) + sizeof(double)))

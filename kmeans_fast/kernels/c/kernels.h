@@ -18,7 +18,7 @@ enum {
     KF_ROWS_OF_CALL = 512,   /* rows that nearest and two_nearest take at most */
     KF_ROWS_OF_BLOCK = 128,  /* rows that share a bounding box: fewer cost more boxes, more drop fewer centers */
     KF_BLOCKS_OF_UNIT = 16,  /* that lie together and share the centers near their common box */
-    KF_NEAR_BLOCK = 32,      /* centers that may be nearest in a block, if it is to remember them */
+    KF_NEAR_BLOCK = 64,      /* centers that may be nearest in a block, if it is to remember them */
     KF_NEAR_UNIT = 1024,     /* the same for a unit */
     KF_BUCKETS = 1024,       /* of a table that tells where a feature's value lies along the curve of blocks */
     KF_CHAIN = 128,          /* features whose products are added in one chain before it joins the score */
@@ -91,12 +91,12 @@ typedef struct {
     double *mass, *mass_lo;
 } kf_sums;
 
-/* The centers that may be nearest to a point of a box: for as long as no two of those that were looked at have drifted
-   by more than their distances differ at least. */
+/* The centers that may be nearest to a point of a box: for as long as no two of those that were looked at have moved
+   together by as much as their distances differ at least. */
 typedef struct {
     double until;   /* the list holds while those that were looked at have drifted less */
     double drifted; /* by the two of the list that go farthest, added up over all calls */
-    double far;     /* farthest that one of the list is from a point of the box, if it has not drifted since call 0 */
+    double far;     /* no less than the distance of any of the list to any point of a block */
     int32_t n;      /* 0: there is no list */
     int32_t label;  /* of all rows of a block, or -1 */
 } kf_near;

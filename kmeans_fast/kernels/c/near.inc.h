@@ -7,9 +7,9 @@
  * k-means even faster, 2010.
  */
 #if !REAL_IS_FLOAT
-enum {
-    MARGIN = 2 /* moves like the last one that a list should outlive: centers with less room stay on it */
-};
+/* Centers that might come back within so many moves like the last one stay on a list, if that is within such a share of
+   the box: early, when moves are wide, lists last for one call, and should be short. */
+static const double MARGIN = 8.0, MARGIN_OF_BOX = 0.125;
 
 static const double LEAST_ROOM = 0x1p-1000; /* beyond what differences of squares lose where they vanish */
 
@@ -72,10 +72,13 @@ ALWAYS_INLINE kept_centers prune_few(const int D, const double *RESTRICT low, co
     return result;
 }
 
-static kept_centers prune(ptrdiff_t d, const double *low, const double *high, const double *c, ptrdiff_t m, double margin,
+static kept_centers prune(ptrdiff_t d, const double *low, const double *high, const double *c, ptrdiff_t m, double drift,
                           kf_box_scratch *s, int32_t *kept)
 {
-    margin = MAX_OF(margin, LEAST_ROOM);
+    double widest = 0.0, margin;
+    for (ptrdiff_t t = 0; t < d; t++)
+        widest = MAX_OF(widest, high[t] - low[t]);
+    margin = MARGIN * drift <= MARGIN_OF_BOX * widest ? MAX_OF(MARGIN * drift, LEAST_ROOM) : LEAST_ROOM;
 #define PRUNE(D) return prune_few(D, low, high, c, m, margin, s->room, s->far, kept)
     OF_FEATURES(d, PRUNE);
 #undef PRUNE
@@ -124,7 +127,7 @@ static ptrdiff_t renew_unit(ptrdiff_t d, ptrdiff_t k, kf_blocks *blocks, ptrdiff
             high[t] = MAX_OF(high[t], blocks->boxes[b * 2 * d + d + t]);
         }
     }
-    kept_centers kept = prune(d, low, high, blocks->c, k, MARGIN * blocks->drift, s, s->common);
+    kept_centers kept = prune(d, low, high, blocks->c, k, blocks->drift, s, s->common);
     if (!is_within(s->common, kept.n, names, own->n))
         for (ptrdiff_t b = first; b < stop; b++)
             blocks->blocks[b].until = -INFINITY;
@@ -145,7 +148,7 @@ static ptrdiff_t renew_block(ptrdiff_t d, kf_blocks *blocks, ptrdiff_t b, const 
     kf_near *own = blocks->blocks + b;
     int32_t *names = blocks->block_names + b * KF_NEAR_BLOCK;
     const double *low = blocks->boxes + b * 2 * d;
-    kept_centers kept = prune(d, low, low + d, s->c64, m, MARGIN * drift, s, s->kept);
+    kept_centers kept = prune(d, low, low + d, s->c64, m, drift, s, s->kept);
     for (ptrdiff_t q = 0; q < kept.n; q++)
         s->kept[q] = common[s->kept[q]];
     if (!is_within(s->kept, kept.n, names, own->n))
@@ -208,23 +211,38 @@ ALWAYS_INLINE void FN(relabel)(kf_blocks *blocks, ptrdiff_t first, ptrdiff_t n_r
     }
 }
 
-/* Labels of the rows of one tile, found among m > 1 centers: names[q], packed as packed[q * D], half_norms[q]. Returns
-   half the least difference of squared distances between a row's center and any other, scaled; not positive if it is not sure. */
+/* Labels of the rows of one tile, found among m > 1 centers: names[q], packed as packed[q * D], half_norms[q]. Returns by
+   how much its rows are farther from any other center than from their own, at least, scaled; not positive if it is not sure. */
 ALWAYS_INLINE double FN(label_tile)(const int D, const kf_rows *rows, const kf_centers *centers, kf_blocks *blocks,
-                                    ptrdiff_t first, ptrdiff_t n_rows, const REAL *tile, REAL limit, const int32_t *names,
-                                    ptrdiff_t m, const REAL *packed, const REAL *half_norms, FN(changes) *changes)
+                                    ptrdiff_t first, ptrdiff_t n_rows, const REAL *tile, REAL limit, REAL norm,
+                                    const int32_t *names, ptrdiff_t m, const REAL *packed, const REAL *half_norms,
+                                    FN(changes) *changes)
 {
-    REAL best[TILE_ROWS], second[TILE_ROWS], gaps[L], least;
+    /* A squared distance is off by less than the bound of two scores, and the squared norm of the row by its rounding. */
+    REAL best[TILE_ROWS], second[TILE_ROWS], rooms[L], least, error = 2 * limit + norm * norm * 16 * ROUNDOFF + SMALLEST;
     INT found[TILE_ROWS];
+    V room = FN(set)(INFINITY);
     FN(score_few)(D, tile, packed, half_norms, names, 0, m, best, second, found);
-    V gap = FN(load)(second) - FN(load)(best);
-    for (int v = 1; v < POINT_VECTORS; v++)
-        gap = FN(min)(FN(load)(second + v * L) - FN(load)(best + v * L), gap);
-    FN(store)(gaps, gap);
-    least = gaps[0];
+    UNROLL
+    for (int v = 0; v < POINT_VECTORS; v++) {
+        V next = FN(load)(second + v * L), sq_dist = FN(set)(error) + next + next;
+        UNROLL
+        for (int t = 0; t < D; t++) {
+            V x = FN(load)(tile + t * TILE_ROWS + v * L);
+            sq_dist += x * x;
+        }
+        /* 2 (second - best) / (d_1 + d_2), and d_2 is no less than d_1. */
+        sq_dist = FN(max)(sq_dist, FN(set)(error));
+        V gap = next - FN(load)(best + v * L) - FN(set)(limit);
+        room = FN(min)(gap / FN(root)(sq_dist), room);
+    }
+    FN(store)(rooms, room);
+    least = rooms[0];
     for (int lane = 1; lane < L; lane++)
-        least = MIN_OF(least, gaps[lane]);
-    if (!(least > limit))
+        least = MIN_OF(least, rooms[lane]);
+    if (!(limit < LARGEST))
+        least = -1;
+    if (!(least > 0))
         for (int i = 0; i < n_rows; i++)
             if (!(second[i] - best[i] > limit))
                 found[i] = FN(decide_among)(rows, centers, blocks->order[first + i], names, m);
@@ -234,7 +252,7 @@ ALWAYS_INLINE double FN(label_tile)(const int D, const kf_rows *rows, const kf_c
             n_other += blocks->labels[first + i] != (int32_t)found[i];
     if (n_other > 0 || n_rows < TILE_ROWS)
         FN(relabel)(blocks, first, n_rows, found, 1, changes);
-    return (double)least * (1 - 0x1p-20) - (double)limit;
+    return (double)least;
 }
 
 /* Labels of those tiles of one block that they may have changed in. */
@@ -247,7 +265,7 @@ ALWAYS_INLINE double FN(label_tiles)(const int D, const kf_rows *rows, const kf_
     const REAL *all = (const REAL *)centers->groups, *all_half_norms = (const REAL *)centers->half_norms;
     REAL *packed = (REAL *)s->packed, *half_norms = (REAL *)s->half_norms;
     REAL limit = (REAL)centers->bound.a[0] + norm * ((REAL)centers->bound.a[1] + norm * (REAL)centers->bound.a[2]);
-    double per_score = (1 - 0x1p-48) / (rows->scale * own->far) / rows->scale, slack = (D + 6) * 0x1p-49 * own->far;
+    double unscale = (1 - 0x1p-16) / rows->scale, slack = (D + 6) * 0x1p-49 * own->far;
     for (ptrdiff_t at = 0; at < n_rows; at += TILE_ROWS) {
         double *until = tile_until + at / TILE_ROWS;
         if (own->drifted < *until)
@@ -259,9 +277,9 @@ ALWAYS_INLINE double FN(label_tiles)(const int D, const kf_rows *rows, const kf_
                 half_norms[q] = all_half_norms[names[q]];
             }
         ptrdiff_t n_here = MIN_OF(TILE_ROWS, n_rows - at);
-        double gap = FN(label_tile)(D, rows, centers, blocks, first + at, n_here, tiles + at * D, limit, names, m, packed,
-                                    half_norms, changes);
-        *until = until_of(own->drifted, gap * per_score - slack);
+        double room = FN(label_tile)(D, rows, centers, blocks, first + at, n_here, tiles + at * D, limit, norm, names, m, packed,
+                                     half_norms, changes);
+        *until = until_of(own->drifted, room * unscale - slack);
         n_scored += n_here;
     }
     return (double)(n_scored * m);
