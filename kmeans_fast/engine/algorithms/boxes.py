@@ -13,7 +13,7 @@ from .lloyd import Lloyd
 
 MOST_FEATURES = 4
 
-PAYS = 0.5
+PAYS = 0.75
 """Share of all distances: with more of them left, blocks are given up."""
 
 

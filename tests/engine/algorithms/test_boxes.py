@@ -23,7 +23,8 @@ def data_of(kind: str, n: int, d: int) -> np.ndarray:
     if kind == "blobs":
         return noise + 8 * rng.standard_normal((12, d))[rng.integers(12, size=n)]
     if kind == "lattice":
-        return rng.integers(-6, 7, (n, d)).astype(float)
+        side = 60 // d**2 + 2
+        return rng.integers(-side, side, (n, d)).astype(float)
     if kind == "repeats":
         return noise[rng.integers(n // 20, size=n)]
     return {"noise": noise, "far away": 100 + 0.01 * noise, "tiny": 1e-30 * noise}[kind]
