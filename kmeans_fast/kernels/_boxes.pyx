@@ -19,7 +19,7 @@ cdef enum:
     LAST_BITS = 7               # of a key: rows are sorted by the others first, so that threads rarely share a cache line
     LAST_OF_KEY = (1 << LAST_BITS) - 1
     WORK_OF_PAIR = 4            # of a row and a center that were scored, with what follows from it
-    WORK_OF_BLOCK = 100         # to see that nothing is to be done in it
+    WORK_OF_BLOCK = 400         # to see that nothing is to be done in it
 
 
 cdef class Blocks:
