@@ -104,7 +104,8 @@ class Rows(Protocol):
 
 
 class Blocks(Protocol):
-    """The rows of up to four features in blocks that lie close together, and the labels that they have."""
+    """The rows of up to four features in blocks that lie close together, the labels that they have, and what the last
+    call of ``nearest_in_blocks`` found out of how long these hold."""
 
     n_scored: float
     """Pairs of a row and a center that the last call of ``nearest_in_blocks`` scored."""

@@ -69,14 +69,15 @@ class Spread:
         return from_sums, from_means
 
     def _inertia_and_bound(self, k: int, from_sums: float, from_means: float) -> tuple[float, float]:
-        """By Cauchy and Schwarz, with R^2 = sum m ||c||^2 and M = sum m, all sums of absolute values that occur
-        are at most ``Q + 2 R (sqrt Q + 2 sqrt M ||origin||) + R^2``; each is off by at most gamma_(terms).
+        """By Cauchy and Schwarz, with R^2 = sum m ||c||^2 and M = sum m, all terms that are added up have absolute
+        values of ``Q + 2 R sqrt Q + R^2`` together at most, and each is off by at most gamma_(terms). But S_j comes as
+        ``m_j origin`` less a sum: three roundings, of values that add up to ``R sqrt M ||origin||`` with ||c||.
         """
         value = self.sq_spread + 2 * from_sums + from_means
         n_terms = self.rows.n * self.rows.values_per_row // SUM_BLOCK + 2 * self.rows.d + k
         spread, radius = math.sqrt(self.sq_spread), math.sqrt(from_means)
-        absolute = self.sq_spread + 2 * radius * (spread + 2 * self.offset) + from_means
-        return value, (n_terms + 100) * 2.0**-53 * 1.01 * absolute
+        absolute = self.sq_spread + 2 * radius * spread + from_means
+        return value, ((n_terms + 100) * absolute + 16 * radius * self.offset) * 2.0**-53 * 1.01
 
 
 def mean_variance(X: Any, data_unit: float) -> float:

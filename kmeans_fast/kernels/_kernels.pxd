@@ -12,6 +12,9 @@ cdef extern from "c/kernels.h" nogil:
         KF_LANES
         KF_ROWS_OF_CALL
         KF_ROWS_OF_BLOCK
+        KF_BLOCKS_OF_UNIT
+        KF_NEAR_BLOCK
+        KF_NEAR_UNIT
         KF_BUCKETS
         KF_SUM_ROWS
         KF_SEED_BLOCK
@@ -42,6 +45,10 @@ cdef extern from "c/kernels.h" nogil:
         double* mass
         double* mass_lo
 
+    ctypedef struct kf_near:
+        double until, drifted, far
+        int32_t n, label
+
     ctypedef struct kf_blocks:
         Py_ssize_t n_blocks
         char* tiles
@@ -49,7 +56,14 @@ cdef extern from "c/kernels.h" nogil:
         void* norms
         int32_t* order
         int32_t* labels
-        int32_t* label
+        kf_near* blocks
+        int32_t* block_names
+        double* tile_until
+        kf_near* units
+        int32_t* unit_names
+        const double* c
+        const double* shifts
+        double drift, drifted
 
     ctypedef struct kf_seeds:
         Py_ssize_t n, n_blocks
@@ -75,13 +89,13 @@ cdef extern from "c/kernels.h" nogil:
         Py_ssize_t n, room
 
     ctypedef struct kf_box_scratch:
-        double* score
+        double* room
+        double* far
         double* c64
         void* packed
         void* half_norms
         int32_t* common
         int32_t* kept
-        int32_t* found
 
     ctypedef struct kf_survey:
         double largest, smallest, sq_spread
@@ -173,9 +187,8 @@ cdef extern from "c/kernels.h" nogil:
                            const int32_t* bits, uint16_t* keys) noexcept nogil
         size_t (*block_bytes)(Py_ssize_t d) noexcept nogil
         void (*make_block)(const kf_rows*, kf_blocks*, Py_ssize_t block, const int32_t* labels) noexcept nogil
-        Py_ssize_t (*nearest_in_blocks)(const kf_rows*, const kf_centers*, kf_blocks*, Py_ssize_t first, Py_ssize_t stop,
-                                        const double* c64, kf_box_scratch*, int32_t* labels, int64_t* moved,
-                                        int32_t* before, double* n_scored) noexcept nogil
+        Py_ssize_t (*nearest_in_unit)(const kf_rows*, const kf_centers*, kf_blocks*, Py_ssize_t unit, kf_box_scratch*,
+                                      int32_t* labels, int64_t* moved, int32_t* before, double* n_scored) noexcept nogil
         void (*distances)(const kf_rows*, const kf_centers*, Py_ssize_t first, Py_ssize_t n_rows, kf_scratch*,
                           void* out) noexcept nogil
         size_t (*sum_distances_bytes)(Py_ssize_t d) noexcept nogil

@@ -53,6 +53,11 @@ def test_ordinary_data_need_no_second_pass(monkeypatch: pytest.MonkeyPatch) -> N
     assert ways_taken(np.random.default_rng(0).standard_normal((3000, 4)), monkeypatch) == []
 
 
+def test_places_on_a_map_need_no_second_pass(monkeypatch: pytest.MonkeyPatch) -> None:
+    X = np.random.default_rng(0).standard_normal((50_000, 2)) * 0.05 + (45, -93)
+    assert ways_taken(X, monkeypatch) == []
+
+
 def test_data_that_cancel_are_measured_directly(monkeypatch: pytest.MonkeyPatch) -> None:
     X = np.random.default_rng(0).standard_normal((3000, 4)) + 1e8
     assert ways_taken(X, monkeypatch) == ["direct"]

@@ -76,7 +76,7 @@
         .seed_gains = seed_gains_##suffix, .add_seed = add_seed_##suffix, .apply_changes = apply_changes_##suffix, .group_rows = group_rows, .seed_reach = seed_reach_##suffix,           \
         .seed_tile = seed_tile_##suffix, .seeds_apart = seeds_apart_##suffix, \
         .weigh_rows = weigh_rows, .draw_row = draw_row, .block_keys = block_keys_##suffix, .block_bytes = block_bytes_##suffix,     \
-        .make_block = make_block_##suffix, .nearest_in_blocks = nearest_in_blocks_##suffix,                            \
+        .make_block = make_block_##suffix, .nearest_in_unit = nearest_in_unit_##suffix,                              \
         .distances = distances_##suffix, .sum_distances_bytes = sum_distances_bytes_##suffix,                              \
         .sum_distances = sum_distances_##suffix, .csr = CSR_TABLE(suffix),                                                     \
     }

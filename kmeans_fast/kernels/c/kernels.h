@@ -17,6 +17,9 @@ enum {
     KF_LANES = 8,            /* strided partial sums of the decider; as LANES in backends/decider.py */
     KF_ROWS_OF_CALL = 512,   /* rows that nearest and two_nearest take at most */
     KF_ROWS_OF_BLOCK = 128,  /* rows that share a bounding box: fewer cost more boxes, more drop fewer centers */
+    KF_BLOCKS_OF_UNIT = 16,  /* that lie together and share the centers near their common box */
+    KF_NEAR_BLOCK = 64,      /* centers that may be nearest in a block, if it is to remember them */
+    KF_NEAR_UNIT = 1024,     /* the same for a unit */
     KF_BUCKETS = 1024,       /* of a table that tells where a feature's value lies along the curve of blocks */
     KF_CHAIN = 128,          /* features whose products are added in one chain before it joins the score */
     KF_SUM_ROWS = 128,       /* rows that sum_distances takes at most: a thread's share, and widening the points is little */
@@ -89,15 +92,33 @@ typedef struct {
     double *mass, *mass_lo;
 } kf_sums;
 
-/* Rows of few features, sorted so that neighbours are close (boxes.inc.h). */
+/* The centers that may be nearest to a point of a box: for as long as no two of those that were looked at have moved
+   together by as much as their distances differ at least. */
+typedef struct {
+    double until;   /* the list holds while those that were looked at have drifted less */
+    double drifted; /* by the two of the list that go farthest, added up over all calls */
+    double far;     /* no less than the distance of any of the list to any point of a block */
+    int32_t n;      /* 0: there is no list */
+    int32_t label;  /* of all rows of a block, or -1 */
+} kf_near;
+
+/* Rows of few features, sorted so that neighbours are close (boxes.inc.h), and what is known of their labels. */
 typedef struct {
     ptrdiff_t n_blocks;
-    char *tiles;     /* of each block, its rows in the layout of lanes = points */
-    double *boxes;   /* n_blocks x 2 x d: least and largest values */
-    void *norms;     /* n_blocks of REAL: the largest norm of a block */
-    int32_t *order;  /* n: the row at each place */
-    int32_t *labels; /* n: by place */
-    int32_t *label;  /* n_blocks: of all rows of a block, or -1 */
+    char *tiles;           /* of each block, its rows in the layout of lanes = points */
+    double *boxes;         /* n_blocks x 2 x d: least and largest values */
+    void *norms;           /* n_blocks of REAL: the largest norm of a block */
+    int32_t *order;        /* n: the row at each place */
+    int32_t *labels;       /* n: by place */
+    kf_near *blocks;       /* n_blocks; measured by what their unit drifted */
+    int32_t *block_names;  /* n_blocks x NEAR_BLOCK */
+    double *tile_until;    /* of each tile: its labels hold while its block has drifted less */
+    kf_near *units;        /* n_units; measured by what all centers drifted */
+    int32_t *unit_names;   /* n_units x NEAR_UNIT */
+    const double *c;       /* d x k: the centers, c[t * k + j] */
+    const double *shifts;  /* k: no less than they moved since the last call */
+    double drift;          /* of the two that went farthest */
+    double drifted;        /* the same, added up over all calls */
 } kf_blocks;
 
 /* What is known of the rows while seeds are picked. Blocks are of one seed each, the nearest one when the rows were last
@@ -133,12 +154,11 @@ typedef struct {
 } kf_changes;
 
 typedef struct {
-    double *score;         /* k */
-    double *c64;           /* d x k */
-    void *packed;          /* k x d of REAL */
-    void *half_norms;      /* k of REAL */
+    double *room, *far;     /* k */
+    double *c64;            /* d x k */
+    void *packed;           /* k x d of REAL */
+    void *half_norms;       /* k of REAL */
     int32_t *common, *kept; /* k */
-    int32_t *found;        /* ROWS_OF_BLOCK */
 } kf_box_scratch;
 
 /* What a look at a block of values gives; largest is inf or NaN if not all of them are finite. */
@@ -194,9 +214,9 @@ typedef struct {
                        const int32_t *bits, uint16_t *keys);
     size_t (*block_bytes)(ptrdiff_t d);
     void (*make_block)(const kf_rows *rows, kf_blocks *blocks, ptrdiff_t block, const int32_t *labels);
-    ptrdiff_t (*nearest_in_blocks)(const kf_rows *rows, const kf_centers *centers, kf_blocks *blocks, ptrdiff_t first,
-                                   ptrdiff_t stop, const double *c64, kf_box_scratch *scratch, int32_t *labels,
-                                   int64_t *moved, int32_t *before, double *n_scored);
+    ptrdiff_t (*nearest_in_unit)(const kf_rows *rows, const kf_centers *centers, kf_blocks *blocks, ptrdiff_t unit,
+                                 kf_box_scratch *scratch, int32_t *labels, int64_t *moved, int32_t *before,
+                                 double *n_scored);
     void (*distances)(const kf_rows *rows, const kf_centers *centers, ptrdiff_t first, ptrdiff_t n_rows,
                       kf_scratch *scratch, void *out);
     size_t (*sum_distances_bytes)(ptrdiff_t d);

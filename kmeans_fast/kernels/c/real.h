@@ -19,6 +19,7 @@ _Static_assert(KF_GROUP_ALIGNMENT % TILE_ROWS == 0, "a tile may not span two gro
 #include "plan.inc.h"
 #include "assign.inc.h"
 #include "boxes.inc.h"
+#include "near.inc.h"
 #include "sums.inc.h"
 #include "centers.inc.h"
 #include "measure.inc.h"

@@ -133,12 +133,12 @@ EACH_Q(POINT_CENTERS, TILE_SCORER)
 static const FN(tile_scorer) FN(TILE_SCORERS)[] = {0, EACH_Q(POINT_CENTERS, TILE_SCORER_NAME)};
 
 /* With few features the scores are not worth keeping: the row stays in registers, and one center after the other passes.
-   Groups are of one center. */
+   Groups are of one center. Where the centers have names, these are found instead of their places. */
 enum { FN(FEW_FEATURES) = 4 };
 
 ALWAYS_INLINE void FN(score_few)(const int D, const REAL *RESTRICT tile, const REAL *RESTRICT centers,
-                                 const REAL *RESTRICT half_norms, ptrdiff_t first, ptrdiff_t stop, REAL *best, REAL *second,
-                                 INT *index)
+                                 const REAL *RESTRICT half_norms, const int32_t *RESTRICT names, ptrdiff_t first,
+                                 ptrdiff_t stop, REAL *best, REAL *second, INT *index)
 {
     V x[POINT_VECTORS][FN(FEW_FEATURES)], b[POINT_VECTORS], s[POINT_VECTORS];
     I i[POINT_VECTORS], number = FN(set_int)((INT)first), one = FN(set_int)(1);
@@ -155,6 +155,8 @@ ALWAYS_INLINE void FN(score_few)(const int D, const REAL *RESTRICT tile, const R
     }
     for (ptrdiff_t j = first; j < stop; j++) {
         V half_norm = FN(set)(half_norms[j]), c[FN(FEW_FEATURES)];
+        if (names != NULL)
+            number = FN(set_int)((INT)names[j]);
         UNROLL
         for (int t = 0; t < D; t++)
             c[t] = FN(set)(centers[j * D + t]);
@@ -168,7 +170,8 @@ ALWAYS_INLINE void FN(score_few)(const int D, const REAL *RESTRICT tile, const R
             s[v] = FN(min)(s[v], FN(max)(score, b[v]));
             b[v] = FN(min)(score, b[v]);
         }
-        number += one;
+        if (names == NULL)
+            number += one;
     }
     for (int v = 0; v < POINT_VECTORS; v++) {
         FN(store)(best + v * L, b[v]);
@@ -184,7 +187,7 @@ ALWAYS_INLINE void FN(score_few)(const int D, const REAL *RESTRICT tile, const R
     {                                                                                                                  \
         (void)ld;                                                                                                      \
         (void)d;                                                                                                       \
-        FN(score_few)(D, tile, centers, half_norms, first, stop, best, second, index);                                 \
+        FN(score_few)(D, tile, centers, half_norms, NULL, first, stop, best, second, index);                                \
     }
 FEW_SCORER(1)
 FEW_SCORER(2)

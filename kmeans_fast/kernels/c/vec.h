@@ -22,6 +22,7 @@ ALWAYS_INLINE I FN(set_int)(INT a) { return a; }
 ALWAYS_INLINE I FN(less)(V a, V b) { return -(INT)(a < b); }
 ALWAYS_INLINE V FN(min)(V a, V b) { return a < b ? a : b; }
 ALWAYS_INLINE V FN(max)(V a, V b) { return a < b ? b : a; }
+ALWAYS_INLINE V FN(root)(V a) { return SQRT(a); }
 ALWAYS_INLINE I FN(pick_int)(V a, V b, I yes, I no) { return a < b ? yes : no; }
 ALWAYS_INLINE V FN(pick)(V a, V b, V yes, V no) { return a < b ? yes : no; }
 ALWAYS_INLINE vec_f64 FN(load_doubles)(const REAL *p) { return (double)*p; }
@@ -46,6 +47,16 @@ ALWAYS_INLINE void FN(store_int)(INT *p, I a) { memcpy(p, &a, sizeof a); }
 ALWAYS_INLINE V FN(set)(REAL a) { return a - (V){0}; }
 ALWAYS_INLINE I FN(set_int)(INT a) { return a - (I){0}; }
 ALWAYS_INLINE I FN(less)(V a, V b) { return (I)(a < b); }
+
+/* Compilers make one instruction of it where there is one. */
+ALWAYS_INLINE V FN(root)(V a)
+{
+    REAL lanes[FN(N_LANES)];
+    FN(store)(lanes, a);
+    for (int lane = 0; lane < FN(N_LANES); lane++)
+        lanes[lane] = SQRT(lanes[lane]);
+    return FN(load)(lanes);
+}
 
 #ifdef NATIVE_MIN
 ALWAYS_INLINE V FN(min)(V a, V b) { return (V)NATIVE_MIN(a, b); }

@@ -10,6 +10,58 @@ from tables import Row, every_isa
 from kmeans_fast.backends import get_backend
 from kmeans_fast.engine.algorithms.boxes import Boxes
 from kmeans_fast.engine.algorithms.lloyd import Lloyd
+from kmeans_fast.engine.loop import finish, iterate
+from kmeans_fast.engine.shard import Shard
+
+every_dtype = pytest.mark.parametrize("dtype", ["float32", "float64"])
+KINDS = ("noise", "blobs", "lattice", "repeats", "far away", "tiny")
+
+
+def data_of(kind: str, n: int, d: int) -> np.ndarray:
+    rng = np.random.default_rng([n, d])
+    noise = rng.standard_normal((n, d))
+    if kind == "blobs":
+        return noise + 8 * rng.standard_normal((12, d))[rng.integers(12, size=n)]
+    if kind == "lattice":
+        side = 60 // d**2 + 2
+        return rng.integers(-side, side, (n, d)).astype(float)
+    if kind == "repeats":
+        return noise[rng.integers(n // 20, size=n)]
+    return {"noise": noise, "far away": 100 + 0.01 * noise, "tiny": 1e-30 * noise}[kind]
+
+
+def trace(algorithm: str, X: np.ndarray, weights: np.ndarray | None, init: np.ndarray, n_threads: int) -> list[bytes]:
+    """Everything that can be seen of a run until no label changes."""
+    backend = get_backend("compiled")
+    rows = backend.prepare(X, weights, copy_budget=1.5, n_threads=n_threads)
+    shard, seen = Shard(backend, rows, len(init), algorithm=algorithm, n_threads=n_threads), []
+    for step in iterate(shard, init.copy(), 300):
+        if algorithm == "boxes":
+            shard.algorithm._is_worth_it = True
+        seen += [shard.labels.copy(), step.new_centers, step.totals.mass.copy(), step.totals.n_changed, step.n_filled]
+        if step.is_settled:
+            break
+    seen += finish(shard, step)
+    return [np.asarray(value).tobytes() for value in seen]
+
+
+def walk(centers: np.ndarray, X: np.ndarray, n_steps: int) -> list[np.ndarray]:
+    """Centers that creep, one that jumps, some that come back, and other numbers of them."""
+    rng = np.random.default_rng(len(X))
+    size, seen = X.std(axis=0), [centers]
+    for step in range(n_steps):
+        centers = seen[-1].copy()
+        if step % 7 == 3:
+            centers[rng.integers(len(centers))] += (rng.standard_normal(X.shape[1]) * size).astype(X.dtype)
+        elif step % 7 == 5:
+            centers = seen[rng.integers(len(seen))]
+        elif step % 11 == 9:
+            centers = X[rng.choice(len(X), rng.integers(1, 80))]
+        else:
+            moves = rng.standard_normal(centers.shape) * size * 10.0 ** rng.uniform(-7, -1)
+            centers += moves.astype(X.dtype) * (rng.random((len(centers), 1)) < 0.3)
+        seen.append(centers)
+    return seen
 
 
 def stepped(X: np.ndarray, k: int, n_steps: int) -> Boxes:
@@ -63,3 +115,61 @@ def test_more_features_are_left_to_lloyd(d: int) -> None:
     backend = get_backend("compiled")
     with pytest.raises(ValueError, match="up to four"):
         backend.make_blocks(backend.prepare(np.ones((10, d))), np.zeros(10, np.int32))
+
+
+@every_dtype
+@pytest.mark.parametrize("d", [1, 2, 3, 4])
+@pytest.mark.parametrize("kind", KINDS)
+def test_runs_to_the_end_are_those_of_lloyd(kind: str, d: int, dtype: str) -> None:
+    X = data_of(kind, 12_000, d).astype(dtype)
+    init = np.unique(X, axis=0)[:: max(1, len(np.unique(X, axis=0)) // 24)]
+    expected = trace("lloyd", X, None, init, 1)
+    assert len(init) >= 24 and len(expected) > (30 if d > 1 else 12), "too few centers or iterations to tell"
+    for n_threads in (1, 3):
+        assert trace("boxes", X, None, init, n_threads) == expected
+
+
+@pytest.mark.parametrize("d", [1, 2, 4])
+def test_weights_zeros_and_empty_clusters_are_those_of_lloyd(d: int) -> None:
+    X = data_of("repeats", 12_000, d)
+    rng = np.random.default_rng(d)
+    weights = rng.integers(0, 4, len(X)).astype(float)
+    init = np.vstack([X[rng.choice(len(X), 20)], X[:3] + 1e3, X[:2]])
+    for given in (weights, rng.random(len(X)), None):
+        assert trace("boxes", X, given, init, 2) == trace("lloyd", X, given, init, 1)
+
+
+@every_isa
+@every_dtype
+@pytest.mark.parametrize("kind", KINDS)
+def test_labels_follow_centers_wherever_they_go(kind: str, dtype: str, row: Row) -> None:
+    for d in (1, 2, 3, 4):
+        X = data_of(kind, 5000, d).astype(dtype)
+        backend = row.open()
+        rows, labels = backend.prepare(X), np.full(len(X), -1, np.int32)
+        blocks, n_scored = backend.make_blocks(rows, labels), []
+        for centers in walk(X[::250].copy(), X, 40):
+            before, expected = labels.copy(), np.full(len(X), -1, np.int32)
+            moved, old = np.empty(len(X), np.int64), np.empty(len(X), np.int32)
+            n_changed = backend.nearest_in_blocks(rows, blocks, centers, labels, moved, old, n_threads=2)
+            backend.nearest(rows, 0, len(X), centers, expected)
+            assert (labels == expected).all(), f"{d=}"
+            assert np.array_equal(np.sort(moved[:n_changed]), np.flatnonzero(labels != before))
+            assert np.array_equal(old[:n_changed], before[moved[:n_changed]])
+            n_scored.append(blocks.n_scored / len(X) / len(centers))
+        assert min(n_scored[1:]) < 0.5 * n_scored[0], "labels that hold were looked for again"
+
+
+@every_isa
+def test_rows_are_left_alone_while_nobody_comes_near(row: Row) -> None:
+    X = np.random.default_rng(0).standard_normal((20_000, 2)).astype(np.float32)
+    backend = row.open()
+    rows, labels, centers = backend.prepare(X), np.full(len(X), -1, np.int32), X[:64].copy()
+    blocks = backend.make_blocks(rows, labels)
+    backend.nearest_in_blocks(rows, blocks, centers, labels)
+    n_scored = blocks.n_scored
+    backend.nearest_in_blocks(rows, blocks, centers, labels)
+    assert blocks.n_scored == 0 < n_scored, "centers that stay"
+    centers[7] += np.float32(1e-6)
+    backend.nearest_in_blocks(rows, blocks, centers, labels)
+    assert blocks.n_scored < 0.1 * n_scored, "one center that hardly moves"
