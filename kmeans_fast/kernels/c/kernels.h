@@ -20,6 +20,7 @@ enum {
     KF_BUCKETS = 1024,       /* of a table that tells where a feature's value lies along the curve of blocks */
     KF_CHAIN = 128,          /* features whose products are added in one chain before it joins the score */
     KF_SUM_ROWS = 128,       /* rows that sum_distances takes at most: a thread's share, and widening the points is little */
+    KF_CHECK = 16,           /* rotated features between two norms of what follows */
     KF_CACHE_LINE = 64
 };
 
@@ -108,6 +109,36 @@ typedef struct {
     int32_t *found;        /* ROWS_OF_BLOCK */
 } kf_box_scratch;
 
+/* The first p coordinates of rows and centers along orthogonal axes (prefix.inc.h). */
+typedef struct {
+    ptrdiff_t p;          /* a multiple of CHECK */
+    ptrdiff_t stride;     /* values of a row: p coordinates; the norms of what follows the first 0, CHECK, ..., p of them,
+                             rounded up; the squared norm of the row, rounded down */
+    void *axes;           /* of REAL: groups of POINT_CENTERS axes, d x POINT_CENTERS each. */
+    double defect;        /* no less than ||A^T A - I|| of the axes A */
+    void *rows;           /* n x stride of REAL */
+} kf_prefix;
+
+/* Centers as nearest_by_prefix reads them, those that moved farthest first. */
+typedef struct {
+    ptrdiff_t k, first_p;  /* coordinates that all centers are scored by */
+    const int32_t *order;  /* k: the center at each place */
+    ptrdiff_t n_fast;      /* places of the centers that rows with apart bounds meet too */
+    double slow_shift;     /* no less than any move of the others */
+    const float *shifts;   /* k: moves of the centers, rounded up; NULL: no bounds hold */
+    void *rotated;         /* k x stride of REAL */
+    void *groups;          /* groups of POINT_CENTERS places, (first_p + 1) x POINT_CENTERS of REAL each */
+    void *half_norms;      /* of the places; infinite for padding */
+    void *shifted;         /* k x d of REAL */
+    double *half_norm;     /* k */
+    double rough[2], fine[2]; /* error of a score by coordinates, and by all features: a[0] + r a[1], r = ||row|| */
+} kf_prefix_centers;
+
+typedef struct {
+    double full, partial;  /* rows that met all centers, and the fast ones only */
+    double found, scored, decided; /* pairs that were left by the first coordinates, by all of them, by the score */
+} kf_prefix_counts;
+
 /* What a look at a block of values gives; largest is inf or NaN if not all of them are finite. */
 typedef struct {
     double largest, smallest; /* of the absolute values that are not 0; 0 and inf if there are none */
@@ -155,6 +186,19 @@ typedef struct {
     ptrdiff_t (*nearest_in_blocks)(const kf_rows *rows, const kf_centers *centers, kf_blocks *blocks, ptrdiff_t first,
                                    ptrdiff_t stop, const double *c64, kf_box_scratch *scratch, int32_t *labels,
                                    int64_t *moved, int32_t *before, double *n_scored);
+    size_t (*axes_bytes)(ptrdiff_t d, ptrdiff_t p);
+    void (*pack_axes)(const double *axes, ptrdiff_t d, kf_prefix *prefix);
+    size_t (*rotate_bytes)(ptrdiff_t d);
+    void (*rotate)(const kf_rows *rows, const kf_prefix *prefix, ptrdiff_t first, int n_rows, char *arena, void *out);
+    size_t (*prefix_plan)(const kf_rows *rows, const kf_prefix *prefix, kf_prefix_centers *centers, char *arena);
+    size_t (*prefix_bytes)(const kf_rows *rows, const kf_prefix *prefix, const kf_prefix_centers *centers);
+    void (*pack_prefix)(const kf_rows *rows, const kf_centers *centers, const kf_prefix *prefix, kf_prefix_centers *places,
+                        ptrdiff_t part, char *arena);
+    void (*bind_prefix)(const kf_rows *rows, const kf_prefix *prefix, kf_prefix_centers *places);
+    ptrdiff_t (*nearest_by_prefix)(const kf_rows *rows, const kf_centers *centers, const kf_prefix *prefix,
+                                   const kf_prefix_centers *places, ptrdiff_t first, ptrdiff_t n_rows, char *arena,
+                                   int32_t *labels, float *upper, float *lower, int64_t *moved, int32_t *before,
+                                   kf_prefix_counts *counts);
     void (*distances)(const kf_rows *rows, const kf_centers *centers, ptrdiff_t first, ptrdiff_t n_rows,
                       kf_scratch *scratch, void *out);
     size_t (*sum_distances_bytes)(ptrdiff_t d);
