@@ -16,7 +16,8 @@ from .csr import csr_arrays
 from .curve import places_on_curve
 from .numpy_rows import rest_of_budget
 from .pairs import add_runs
-from .protocol import Array, Floats, Indices, Labels
+from .principal import Principal
+from .protocol import Array, Floats, Indices, Labels, PrefixPlan
 
 try:
     from ..kernels import (
@@ -29,6 +30,7 @@ try:
         _kernels,
         _moves,
         _nearest,
+        _prefix,
         _seeding,
         _sum_distances,
     )
@@ -88,6 +90,7 @@ class Compiled:
     move_centers = staticmethod(_centers.move_centers)
     two_nearest = staticmethod(of_rows(_bounds.two_nearest, _csr.two_nearest))
     nearest_in_blocks = staticmethod(_boxes.nearest_in_blocks)
+    nearest_by_prefix = staticmethod(_prefix.nearest_by_prefix)
     candidate_potentials = staticmethod(of_rows(_seeding.candidate_potentials, _csr.candidate_potentials))
     lower_sq_dists = staticmethod(of_rows(_seeding.lower_sq_dists, _csr.lower_sq_dists))
     label_sq_dists = staticmethod(of_rows(_distances.label_sq_dists, _csr.label_sq_dists))
@@ -171,6 +174,21 @@ class Compiled:
         return _boxes.make_blocks(
             rows, curve.least, curve.step, curve.bits, curve.n_cells, labels, n_threads=n_threads
         )
+
+    def plan_prefix(self, rows: _kernels.Rows, centers: Array, most_work: float = 1.0) -> PrefixPlan | None:
+        """As in protocol.py."""
+        if rows.principal is None:
+            rows.principal = Principal.of(rows.X, rows.origin)
+        return rows.principal.plan(centers, most_work)
+
+    def make_prefix(self, rows: _kernels.Rows, p: int, *, n_threads: int = 1) -> _prefix.Prefix:
+        """As in protocol.py."""
+        if rows.principal is None:
+            rows.principal = Principal.of(rows.X, rows.origin)
+        if rows.prefix is None or rows.prefix.p != p:
+            rows.prefix = None
+            rows.prefix = _prefix.make_prefix(rows, *rows.principal.first_axes(p, rows.X.dtype), n_threads=n_threads)
+        return rows.prefix
 
     def facts(self) -> dict[str, Any]:
         """What was built and what this machine can run of it."""

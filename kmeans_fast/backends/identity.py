@@ -21,7 +21,10 @@ from .numpy_rows import prepare as prepare
 from .numpy_rows import take as take
 from .ordered_sums import add_pairs, ordered_sum, quotients, strided_sum
 from .pairs import add_runs, exact_bincount
-from .protocol import Array, Floats, Indices, Labels
+from .principal import NumpyPrefix
+from .principal import make_prefix as make_prefix
+from .principal import plan_prefix as plan_prefix
+from .protocol import Array, Drift, Floats, Indices, Labels
 
 name = "identity"
 isa = "numpy"
@@ -271,6 +274,27 @@ def nearest_in_blocks(
 ) -> int:
     blocks.n_scored = float(rows.n) * len(centers)
     return nearest(rows, 0, rows.n, centers, labels, moved, before)
+
+
+def nearest_by_prefix(
+    rows: NumpyRows,
+    prefix: NumpyPrefix,
+    first_p: int,
+    start: int,
+    stop: int,
+    centers: Array,
+    drift: Drift,
+    labels: Labels,
+    upper: npt.NDArray[np.float32],
+    lower: npt.NDArray[np.float32],
+    moved: Indices | None = None,
+    before: Labels | None = None,
+    *,
+    n_threads: int = 1,
+) -> int:
+    prefix.n_full = float(stop - start)
+    upper[:], lower[:] = np.inf, 0.0
+    return nearest(rows, start, stop, centers, labels, moved, before)
 
 
 def candidate_potentials(

@@ -25,7 +25,8 @@ change a bit.
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -36,6 +37,9 @@ Floats = npt.NDArray[np.float64]
 Labels = npt.NDArray[np.int32]
 Indices = npt.NDArray[np.int64]
 
+PREFIX_STEP = 16
+"""Coordinates of a prefix come in as many; as KF_CHECK in kernels/c/kernels.h."""
+
 KERNELS = (
     "nearest",
     "nearest_and_sum",
@@ -45,6 +49,9 @@ KERNELS = (
     "two_nearest",
     "make_blocks",
     "nearest_in_blocks",
+    "plan_prefix",
+    "make_prefix",
+    "nearest_by_prefix",
     "candidate_potentials",
     "lower_sq_dists",
     "label_sq_dists",
@@ -52,6 +59,7 @@ KERNELS = (
     "distances",
     "sum_distances",
 )
+
 
 class NotFiniteError(ValueError):
     """X holds NaN or infinity."""
@@ -101,6 +109,43 @@ class Blocks(Protocol):
 
     n_scored: float
     """Pairs of a row and a center that the last call of ``nearest_in_blocks`` scored."""
+
+
+class PrefixPlan(NamedTuple):
+    """How many coordinates along the principal axes tell rows and centers apart with the least work."""
+
+    first_p: int
+    """Coordinates that each row and center is scored by."""
+    p: int
+    """Coordinates that are kept, for the pairs that these leave open; both are multiples of PREFIX_STEP."""
+
+
+class Prefix(Protocol):
+    """The first p coordinates of all rows along their principal axes, and the norms of what they leave out.
+
+    It counts, of the last call of ``nearest_by_prefix``, rows that met all centers (``n_full``) or the fast ones only
+    (``n_partial``), and the pairs that the first coordinates left open (``n_found``), and all of them (``n_scored``).
+    """
+
+    p: int
+    n_full: float
+    n_partial: float
+    n_found: float
+    n_scored: float
+
+
+@dataclass(frozen=True)
+class Drift:
+    """How far centers moved since the bounds of the rows were right."""
+
+    order: Labels
+    """(k,): the centers, the fast ones first."""
+    n_fast: int = 0
+    """Centers that rows meet even if their bounds are apart; those allow for the moves of all others."""
+    shifts: npt.NDArray[np.float32] | None = None
+    """(k,): Euclidean, in ``data_unit``, rounded up; None: there are no bounds."""
+    margin: float = 0.0
+    """Centers farther than a row's own by less are measured too: lower bounds get better by as much."""
 
 
 class Backend(Protocol):
@@ -244,6 +289,37 @@ class Backend(Protocol):
         n_threads: int = 1,
     ) -> int:
         """``nearest`` for all rows; labels (n,) are those that ``blocks`` have. ``moved`` is in an order of its own."""
+
+    def plan_prefix(self, rows: Rows, centers: Array, most_work: float = 1.0) -> PrefixPlan | None:
+        """What a sample of the rows (data_unit 1) says of centers (k, d).
+
+        None where more than ``most_work`` times the work of ``nearest`` would be left.
+        """
+
+    def make_prefix(self, rows: Rows, p: int, *, n_threads: int = 1) -> Prefix:
+        """Coordinates of all rows (data_unit 1); p <= d is a multiple of PREFIX_STEP."""
+
+    def nearest_by_prefix(
+        self,
+        rows: Rows,
+        prefix: Any,
+        first_p: int,
+        start: int,
+        stop: int,
+        centers: Array,
+        drift: Drift,
+        labels: Labels,
+        upper: npt.NDArray[np.float32],
+        lower: npt.NDArray[np.float32],
+        moved: Indices | None = None,
+        before: Labels | None = None,
+        *,
+        n_threads: int = 1,
+    ) -> int:
+        """``nearest``, with ``upper`` and ``lower`` (m,) as in ``two_nearest``, which come as the last call left them.
+
+        A row whose bounds, moved by what the centers moved, are apart keeps its label, if no fast center is nearer.
+        """
 
     def candidate_potentials(
         self, rows: Rows, sq_dists: Floats | None, candidates: Array, potentials: Floats, *, n_threads: int = 1

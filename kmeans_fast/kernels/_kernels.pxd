@@ -113,7 +113,7 @@ cdef extern from "c/kernels.h" nogil:
         Py_ssize_t k, first_p
         const int32_t* order
         Py_ssize_t n_fast
-        double slow_shift
+        double slow_shift, margin
         const float* shifts
 
     ctypedef struct kf_prefix_counts:
@@ -201,7 +201,7 @@ cdef class Rows:
     cdef object _scaled_origin
     cdef Arena _tiles, _lent    # the working copy, and memory of an earlier one that it may use
     cdef double _copy_budget, _n_assigned
-    cdef public object prefix   # what make_prefix made of them, for the runs that follow
+    cdef public object principal, prefix # what runs that follow need not make anew
     cdef list _spare            # memory of earlier calls, for the next one: pages cost more than what is done in them
 
 

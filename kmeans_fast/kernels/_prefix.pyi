@@ -1,14 +1,13 @@
 import numpy as np
 import numpy.typing as npt
 
-from ..backends.protocol import Array, Floats, Indices, Labels
+from ..backends.protocol import Array, Drift, Floats, Indices, Labels
 from ._kernels import Rows
 
 class Prefix:
     n: int
     d: int
     p: int
-    first_p: int
     n_full: float
     n_partial: float
     n_found: float
@@ -19,12 +18,11 @@ def make_prefix(rows: Rows, axes: Floats, defect: float, *, n_threads: int = 1) 
 def nearest_by_prefix(
     rows: Rows,
     prefix: Prefix,
+    first_p: int,
     start: int,
     stop: int,
     centers: Array,
-    order: Labels,
-    n_fast: int,
-    shifts: npt.NDArray[np.float32] | None,
+    drift: Drift,
     labels: Labels,
     upper: npt.NDArray[np.float32],
     lower: npt.NDArray[np.float32],

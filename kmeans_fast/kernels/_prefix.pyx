@@ -21,8 +21,7 @@ cdef class Prefix:
     cdef kf_prefix c
     cdef Arena _memory
     cdef readonly Py_ssize_t n, d
-    cdef public Py_ssize_t first_p
-    cdef public double n_full, n_partial, n_found, n_scored, n_decided
+    cdef readonly double n_full, n_partial, n_found, n_scored, n_decided
 
     @property
     def p(self):
@@ -56,7 +55,7 @@ def make_prefix(Rows rows, const double[:, ::1] axes, double defect, *, int n_th
     cdef size_t n_bytes
     if axes.shape[0] != d or p == 0 or p % KF_CHECK:
         raise ValueError(f"axes ({axes.shape[0]}, {p}) for {d} features; p must be a multiple of {<int>KF_CHECK}.")
-    prefix.n, prefix.d, prefix.first_p = rows.c.n, d, p
+    prefix.n, prefix.d = rows.c.n, d
     prefix.c.p, prefix.c.stride, prefix.c.defect = p, p + p // KF_CHECK + 2, defect
     n_bytes = (rows.table.axes_bytes(d, p) + KF_CACHE_LINE - 1) // KF_CACHE_LINE * KF_CACHE_LINE
     prefix._memory = allocate(n_bytes + <size_t>(rows.c.n * prefix.c.stride) * rows.table.itemsize)
@@ -118,16 +117,18 @@ cdef int check_order(const int32_t[::1] order, Py_ssize_t k, Py_ssize_t n_fast) 
 
 
 def nearest_by_prefix(
-    Rows rows, Prefix prefix, Py_ssize_t start, Py_ssize_t stop, const real_t[:, ::1] centers,
-    const int32_t[::1] order, Py_ssize_t n_fast, const float[::1] shifts, label_t[::1] labels, float[::1] upper,
-    float[::1] lower, int64_t[::1] moved=None, label_t[::1] before=None, *, int n_threads=1
+    Rows rows, Prefix prefix, Py_ssize_t first_p, Py_ssize_t start, Py_ssize_t stop, const real_t[:, ::1] centers,
+    object drift, label_t[::1] labels, float[::1] upper, float[::1] lower, int64_t[::1] moved=None,
+    label_t[::1] before=None, *, int n_threads=1
 ):
     """As in backends/protocol.py."""
     cdef prefix_job job
     cdef kf_prefix_centers places
     cdef Centers packed
     cdef Loan memory, scratch, counts
-    cdef Py_ssize_t n_changed, k = centers.shape[0], n_units = (stop - start + ROWS_OF_UNIT - 1) // ROWS_OF_UNIT, unit
+    cdef const int32_t[::1] order = drift.order
+    cdef const float[::1] shifts = drift.shifts
+    cdef Py_ssize_t n_changed, n_fast = drift.n_fast, k = centers.shape[0], n_units = (stop - start + ROWS_OF_UNIT - 1) // ROWS_OF_UNIT, unit
     check_slice(rows, start, stop, labels.shape[0])
     check_slice(rows, start, stop, upper.shape[0])
     check_slice(rows, start, stop, lower.shape[0])
@@ -135,6 +136,8 @@ def nearest_by_prefix(
     check_order(order, k, n_fast)
     if prefix.n != rows.c.n or prefix.d != rows.c.d:
         raise ValueError(f"the prefix is of ({prefix.n}, {prefix.d}) rows, not of ({rows.c.n}, {rows.c.d}).")
+    if not 0 < first_p <= prefix.c.p or first_p % KF_CHECK:
+        raise ValueError(f"first_p={first_p} of {prefix.c.p} coordinates; it must be a multiple of {<int>KF_CHECK}.")
     job.moved, job.before = NULL, NULL
     if moved is not None:
         check_moved(stop - start, moved, before)
@@ -143,15 +146,15 @@ def nearest_by_prefix(
         return 0
     if moved is not None:
         job.moved, job.before = &moved[0], &before[0]
-    places.k, places.first_p, places.order, places.n_fast = k, prefix.first_p, &order[0], n_fast
-    places.shifts, places.slow_shift = NULL, 0.0
+    places.k, places.first_p, places.order, places.n_fast = k, first_p, &order[0], n_fast
+    places.shifts, places.slow_shift, places.margin = NULL, 0.0, drift.margin
     if shifts is not None:
         if shifts.shape[0] != k:
             raise ValueError(f"shifts of {shifts.shape[0]} centers; there are {k}.")
         places.shifts = &shifts[0]
         for unit in range(n_fast, k):
             places.slow_shift = max(places.slow_shift, <double>shifts[order[unit]])
-    n_threads = threads_for(<double>(stop - start) * k * prefix.first_p, n_threads)
+    n_threads = threads_for(<double>(stop - start) * k * first_p, n_threads)
     packed = pack_centers(rows, &centers[0, 0], k, KF_DECIDE_ONLY, n_threads)
     memory = borrow(rows, rows.table.prefix_plan(&rows.c, &prefix.c, &places, NULL))
     rows.table.prefix_plan(&rows.c, &prefix.c, &places, memory.memory)

@@ -125,6 +125,7 @@ typedef struct {
     const int32_t *order;  /* k: the center at each place */
     ptrdiff_t n_fast;      /* places of the centers that rows with apart bounds meet too */
     double slow_shift;     /* no less than any move of the others */
+    double margin;         /* centers that are farther by less than this are measured too, for better bounds */
     const float *shifts;   /* k: moves of the centers, rounded up; NULL: no bounds hold */
     void *rotated;         /* k x stride of REAL */
     void *groups;          /* groups of POINT_CENTERS places, (first_p + 1) x POINT_CENTERS of REAL each */

@@ -329,10 +329,17 @@ ALWAYS_INLINE REAL FN(dot)(const REAL *RESTRICT a, const REAL *RESTRICT b, ptrdi
 ALWAYS_INLINE double FN(limit_of)(const FN(prefix_job) *j, const double *error, const REAL *y, double sq_dist)
 {
     ptrdiff_t p = j->prefix->p;
-    double norm = (double)y[p], scaled = sq_dist * j->sq_unit;
+    double norm = (double)y[p], scaled = MAX_OF(sq_dist, 2 * SAFE_LEAST) * j->sq_unit;
     double limit = 0.5 * (scaled * (1 + j->slack) - (double)y[p + p / KF_CHECK + 1]);
     limit += error[0] + error[1] * norm + (norm * norm + scaled) * 0x1p-50;
     return sq_dist < SAFE_MOST ? limit : INFINITY;
+}
+
+/* The same for centers that are farther by the margin. */
+ALWAYS_INLINE double FN(far_limit_of)(const FN(prefix_job) *j, const REAL *y, double sq_dist)
+{
+    double dist = sqrt(sq_dist) + j->places->margin;
+    return FN(limit_of)(j, j->places->rough, y, MAX_OF(dist * dist, sq_dist));
 }
 
 /* Score by all coordinates, or by as many as show that it is no less than the limit. */
@@ -373,9 +380,8 @@ static void FN(settle_row)(const FN(prefix_job) *j, ptrdiff_t i, int at)
             is_wide = 1;
         }
         if (rough_limit == 0 && fine_limit == 0) {
-            double bound = MAX_OF(own, 2 * SAFE_LEAST);
-            rough_limit = FN(limit_of)(j, places->rough, y, bound);
-            fine_limit = FN(limit_of)(j, places->fine, y, bound);
+            rough_limit = FN(far_limit_of)(j, y, own);
+            fine_limit = FN(limit_of)(j, places->fine, y, own);
         }
         j->counts->found += 1;
         REAL score = FN(score_by_coordinates)(j, y, (const REAL *)places->rotated + c * j->prefix->stride, scores[f],
@@ -405,9 +411,8 @@ static void FN(settle_row)(const FN(prefix_job) *j, ptrdiff_t i, int at)
             other = MIN_OF(other, own);
             own = this;
             label = (int32_t)c;
-            double bound = MAX_OF(own, 2 * SAFE_LEAST);
-            rough_limit = FN(limit_of)(j, places->rough, y, bound);
-            fine_limit = FN(limit_of)(j, places->fine, y, bound);
+            rough_limit = FN(far_limit_of)(j, y, own);
+            fine_limit = FN(limit_of)(j, places->fine, y, own);
         } else {
             other = MIN_OF(other, this);
         }
@@ -437,7 +442,7 @@ static void FN(meet_places)(const FN(prefix_job) *j, const int32_t *which, int n
     for (int i = 0; i < TILE_ROWS; i++) {
         int32_t row = which[MIN_OF(i, n - 1)];
         double bound = j->s.own[row] >= 0 ? j->s.own[row] : (double)j->upper[row] * (double)j->upper[row] * (1 + 0x1p-50);
-        double limit = FN(limit_of)(j, j->places->rough, FN(coordinates)(j, row), MAX_OF(bound, 2 * SAFE_LEAST));
+        double limit = FN(far_limit_of)(j, FN(coordinates)(j, row), bound);
         j->s.limits[i] = limit < (double)LARGEST ? FN(rounded_up)(limit) : INFINITY;
     }
     FN(gather_tile)(j, which, n);

@@ -1,0 +1,131 @@
+"""Principal axes of the rows, from a sample, and how many of them tell rows and centers apart.
+
+Whatever the axes are, the kernel that uses them is right; only its work depends on them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+
+from .numpy_rows import NumpyRows
+from .protocol import PREFIX_STEP, Array, Floats, PrefixPlan
+
+SAMPLE = 2048
+"""Rows, or two a feature if that is less: their axes are nearly those of all rows."""
+
+PROBES = 256
+"""Rows that are scored to see how many centers few coordinates leave open."""
+
+MOST = 1 / 3
+"""Share of the features; if as many axes carry the spread evenly, there is nothing to be gained."""
+
+MOST_COORDINATES = 256
+
+FOUND = 2000.0
+"""Multiply-adds in the time that a pair costs which the first coordinates leave open."""
+
+SCORED = 1500.0
+"""The same for a pair that all coordinates leave open, beside SCORED_FEATURE a feature."""
+
+SCORED_FEATURE = 6.0
+
+OWN_FEATURE = 20.0
+"""The same for a feature of a row: its distance to its own center."""
+
+ITERATIONS = 10
+"""Steps that the coordinates of the rows must at least serve, once they are made."""
+
+
+@dataclass(frozen=True)
+class Principal:
+    sample: Array
+    """(m, d): some of the rows, less ``origin``, in units of ``unit``."""
+    origin: Array
+    unit: float
+
+    @classmethod
+    def of(cls, X: Array, origin: Array) -> Principal:
+        sample = X[:: -(-len(X) // min(SAMPLE, 2 * X.shape[1]))].astype(np.float64) - origin
+        unit = float(np.abs(sample).max()) or 1.0
+        return cls((sample / unit).astype(np.float32), origin, unit)
+
+    @cached_property
+    def spread_axes(self) -> float:
+        """Axes among which the spread could be even: ``tr(C)^2 / tr(C^2)``, of the covariance C."""
+        some = self.sample[:: -(-len(self.sample) // PROBES)]
+        products = some @ some.T
+        own = np.einsum("ii->i", products).copy()
+        np.fill_diagonal(products, 0.0)
+        of_pairs = float(np.einsum("ij,ij->", products, products)) / max(1, len(some) * (len(some) - 1))
+        return float(own.mean()) ** 2 / of_pairs if of_pairs > 0.0 else 1.0
+
+    @cached_property
+    def axes(self) -> Floats:
+        """(d, d): orthonormal columns, by falling spread."""
+        covariance = (self.sample.T @ self.sample).astype(np.float64)
+        axes: Floats = np.linalg.eigh(covariance)[1][:, ::-1]
+        return axes
+
+    def first_axes(self, p: int, dtype: npt.DTypeLike) -> tuple[Floats, float]:
+        """The first p axes (d, p), rounded to dtype, and no less than ``||axes.T @ axes - I||``."""
+        axes = np.ascontiguousarray(self.axes[:, :p].astype(dtype), dtype=np.float64)
+        defect = float(np.linalg.norm(axes.T @ axes - np.eye(p)))
+        return axes, defect * (1 + 2.0**-20) + (len(axes) + p) * p * 2.0**-52
+
+    def plan(self, centers: Array, most_work: float) -> PrefixPlan | None:
+        """As ``plan_prefix`` in protocol.py."""
+        k, d = centers.shape
+        widths = [PREFIX_STEP * m for m in (1, 2, 3, 4, 6, 8, 10, 12, 16) if PREFIX_STEP * m <= MOST * d]
+        if not widths or self.spread_axes > MOST * d:
+            return None
+        found = self.n_found(centers, widths)
+        per_row = OWN_FEATURE * d
+        best, plan = most_work * k * d, None
+        for last, p in enumerate(widths):
+            for width, n_found in zip(widths[: last + 1], found, strict=False):
+                work = k * width + FOUND * n_found + (SCORED + SCORED_FEATURE * d) * found[last]
+                work += per_row + d * p / ITERATIONS
+                if work < best:
+                    best, plan = work, PrefixPlan(width, p)
+        return plan
+
+    def n_found(self, centers: Array, widths: list[int]) -> list[float]:
+        """Centers (k, d) beside the nearest that the first coordinates leave open to a row, for each of the widths."""
+        rows = self.sample[:: -(-len(self.sample) // PROBES)]
+        moved = ((centers.astype(np.float64) - self.origin) / self.unit).astype(np.float32)
+        axes = self.axes[:, : widths[-1]].astype(np.float32)
+        left_rows, left_centers = (np.einsum("ij,ij->i", values, values) for values in (rows, moved))
+        scores = 0.5 * left_centers - rows @ moved.T
+        limits = scores.min(axis=1, keepdims=True) + np.float32(1e-4) * left_centers.max()
+        rows, moved, scores[:] = rows @ axes, moved @ axes, 0.5 * left_centers
+        found, first = [], 0
+        for stop in widths:
+            some, others = rows[:, first:stop], moved[:, first:stop]
+            scores -= some @ others.T
+            left_rows = left_rows - np.einsum("ij,ij->i", some, some)
+            left_centers = left_centers - np.einsum("ij,ij->i", others, others)
+            rest = np.sqrt(np.maximum(left_rows, 0.0))[:, None] * np.sqrt(np.maximum(left_centers, 0.0))
+            found.append(float(np.count_nonzero(scores - rest < limits)) / len(rows) - 1.0)
+            first = stop
+        return found
+
+
+@dataclass
+class NumpyPrefix:
+    p: int
+    n_full: float = 0.0
+    n_partial: float = 0.0
+    n_found: float = 0.0
+    n_scored: float = 0.0
+
+
+def plan_prefix(rows: NumpyRows, centers: Array, most_work: float = 1.0) -> PrefixPlan | None:
+    return Principal.of(rows.X, rows.origin).plan(centers, most_work)
+
+
+def make_prefix(rows: NumpyRows, p: int, *, n_threads: int = 1) -> NumpyPrefix:
+    return NumpyPrefix(p)
