@@ -20,10 +20,14 @@ SAMPLE = 2048
 PROBES = 256
 """Rows that are scored to see how many centers few coordinates leave open."""
 
+PAIRED = 128
+"""Rows whose products with each other tell how evenly they are spread."""
+
 MOST = 1 / 3
 """Share of the features; if as many axes carry the spread evenly, there is nothing to be gained."""
 
-MOST_COORDINATES = 256
+BLOCK = 64
+"""Rows and columns of a product for which OpenBLAS starts no threads."""
 
 FOUND = 2000.0
 """Multiply-adds in the time that a pair costs which the first coordinates leave open."""
@@ -56,8 +60,8 @@ class Principal:
     @cached_property
     def spread_axes(self) -> float:
         """Axes among which the spread could be even: ``tr(C)^2 / tr(C^2)``, of the covariance C."""
-        some = self.sample[:: -(-len(self.sample) // PROBES)]
-        products = some @ some.T
+        some = self.sample[:: -(-len(self.sample) // PAIRED)]
+        products = product(some, some.T)
         own = np.einsum("ii->i", products).copy()
         np.fill_diagonal(products, 0.0)
         of_pairs = float(np.einsum("ij,ij->", products, products)) / max(1, len(some) * (len(some) - 1))
@@ -73,7 +77,7 @@ class Principal:
     def first_axes(self, p: int, dtype: npt.DTypeLike) -> tuple[Floats, float]:
         """The first p axes (d, p), rounded to dtype, and no less than ``||axes.T @ axes - I||``."""
         axes = np.ascontiguousarray(self.axes[:, :p].astype(dtype), dtype=np.float64)
-        defect = float(np.linalg.norm(axes.T @ axes - np.eye(p)))
+        defect = float(np.sqrt(np.square(product(axes.T, axes) - np.eye(p)).sum()))
         return axes, defect * (1 + 2.0**-20) + (len(axes) + p) * p * 2.0**-52
 
     def plan(self, centers: Array, most_work: float) -> PrefixPlan | None:
@@ -99,19 +103,29 @@ class Principal:
         moved = ((centers.astype(np.float64) - self.origin) / self.unit).astype(np.float32)
         axes = self.axes[:, : widths[-1]].astype(np.float32)
         left_rows, left_centers = (np.einsum("ij,ij->i", values, values) for values in (rows, moved))
-        scores = 0.5 * left_centers - rows @ moved.T
+        scores = 0.5 * left_centers - product(rows, moved.T)
         limits = scores.min(axis=1, keepdims=True) + np.float32(1e-4) * left_centers.max()
-        rows, moved, scores[:] = rows @ axes, moved @ axes, 0.5 * left_centers
+        rows, moved, scores[:] = product(rows, axes), product(moved, axes), 0.5 * left_centers
         found, first = [], 0
         for stop in widths:
             some, others = rows[:, first:stop], moved[:, first:stop]
-            scores -= some @ others.T
+            scores -= product(some, others.T)
             left_rows = left_rows - np.einsum("ij,ij->i", some, some)
             left_centers = left_centers - np.einsum("ij,ij->i", others, others)
             rest = np.sqrt(np.maximum(left_rows, 0.0))[:, None] * np.sqrt(np.maximum(left_centers, 0.0))
             found.append(float(np.count_nonzero(scores - rest < limits)) / len(rows) - 1.0)
             first = stop
         return found
+
+
+def product(a: Array, b: Array) -> Array:
+    """``a @ b`` in blocks for which BLAS starts no threads: those would stay awake for 20 ms, in the way of ours."""
+    out: Array = np.zeros((len(a), b.shape[1]), dtype=a.dtype)
+    for i in range(0, len(a), BLOCK):
+        for j in range(0, b.shape[1], BLOCK):
+            for t in range(0, len(b), BLOCK):
+                out[i : i + BLOCK, j : j + BLOCK] += a[i : i + BLOCK, t : t + BLOCK] @ b[t : t + BLOCK, j : j + BLOCK]
+    return out
 
 
 @dataclass

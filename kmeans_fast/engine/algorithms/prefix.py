@@ -21,8 +21,11 @@ LEAST_CENTERS = 64
 ROWS_OF_FEATURE = 10
 """Pairs of a row and a center for each pair of features: with fewer, finding the axes costs more than is spared."""
 
-PLANS = (1, 2, 4)
-"""Steps that look for the best number of coordinates: random rows, first means, and centers that have settled."""
+PLANS = (1, 2)
+"""Steps that look for the best number of coordinates: for centers as they are drawn, and for means of rows."""
+
+SETTLED = 4
+"""The first step whose work tells what those that follow will cost."""
 
 PAYS_AT_ONCE = 0.4
 """Share of the work of plain Lloyd: with more of it left, the first step is better done without coordinates."""
@@ -132,6 +135,6 @@ class Prefix(Hamerly):
             n_changed += n_new
             work += first_p * ((k + ROW) * coordinates.n_full + drift.n_fast * coordinates.n_partial)
             work += PAIR * (coordinates.n_found + coordinates.n_scored)
-        if work > PAYS * self.rows.n * k * d:
+        if self._n_steps >= SETTLED and work > PAYS * self.rows.n * k * d:
             self._is_possible, self._coordinates = False, None
         return n_changed
