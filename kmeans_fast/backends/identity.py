@@ -292,7 +292,7 @@ def nearest_by_prefix(
     *,
     n_threads: int = 1,
 ) -> int:
-    prefix.n_full = float(stop - start)
+    prefix.n_met = float(stop - start) * len(centers)
     upper[:], lower[:] = np.inf, 0.0
     return nearest(rows, start, stop, centers, labels, moved, before)
 

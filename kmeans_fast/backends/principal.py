@@ -26,6 +26,9 @@ PAIRED = 128
 MOST = 1 / 3
 """Share of the features; if as many axes carry the spread evenly, there is nothing to be gained."""
 
+LARGEST = 1e6
+"""Units that a value counts at most: outliers that no sample shows can't overflow."""
+
 BLOCK = 64
 """Rows and columns of a product for which OpenBLAS starts no threads."""
 
@@ -46,21 +49,33 @@ ITERATIONS = 10
 
 @dataclass(frozen=True)
 class Principal:
-    sample: Array
-    """(m, d): some of the rows, less ``origin``, in units of ``unit``."""
+    X: Array
     origin: Array
     unit: float
+    """Of all values that are computed here: no square overflows."""
 
     @classmethod
     def of(cls, X: Array, origin: Array) -> Principal:
-        sample = X[:: -(-len(X) // min(SAMPLE, 2 * X.shape[1]))].astype(np.float64) - origin
-        unit = float(np.abs(sample).max()) or 1.0
-        return cls((sample / unit).astype(np.float32), origin, unit)
+        some = X[:: -(-len(X) // PAIRED)].astype(np.float64) - origin
+        return cls(X, origin, float(np.abs(some).max()) or 1.0)
+
+    def rows(self, n: int) -> Array:
+        """(at most n, d) float32: rows in even steps, less ``origin``, in units."""
+        return self.moved(self.X[:: -(-len(self.X) // n)])
+
+    def moved(self, vectors: Array) -> Array:
+        with np.errstate(over="ignore"):
+            moved: Array = (vectors.astype(np.float64) - self.origin) / self.unit
+        return moved.clip(-LARGEST, LARGEST).astype(np.float32)
+
+    @cached_property
+    def sample(self) -> Array:
+        return self.rows(min(SAMPLE, 2 * self.X.shape[1]))
 
     @cached_property
     def spread_axes(self) -> float:
         """Axes among which the spread could be even: ``tr(C)^2 / tr(C^2)``, of the covariance C."""
-        some = self.sample[:: -(-len(self.sample) // PAIRED)]
+        some = self.rows(PAIRED)
         products = product(some, some.T)
         own = np.einsum("ii->i", products).copy()
         np.fill_diagonal(products, 0.0)
@@ -99,8 +114,7 @@ class Principal:
 
     def n_found(self, centers: Array, widths: list[int]) -> list[float]:
         """Centers (k, d) beside the nearest that the first coordinates leave open to a row, for each of the widths."""
-        rows = self.sample[:: -(-len(self.sample) // PROBES)]
-        moved = ((centers.astype(np.float64) - self.origin) / self.unit).astype(np.float32)
+        rows, moved = self.rows(PROBES), self.moved(centers)
         axes = self.axes[:, : widths[-1]].astype(np.float32)
         left_rows, left_centers = (np.einsum("ij,ij->i", values, values) for values in (rows, moved))
         scores = 0.5 * left_centers - product(rows, moved.T)
@@ -131,8 +145,7 @@ def product(a: Array, b: Array) -> Array:
 @dataclass
 class NumpyPrefix:
     p: int
-    n_full: float = 0.0
-    n_partial: float = 0.0
+    n_met: float = 0.0
     n_found: float = 0.0
     n_scored: float = 0.0
 

@@ -123,13 +123,12 @@ class PrefixPlan(NamedTuple):
 class Prefix(Protocol):
     """The first p coordinates of all rows along their principal axes, and the norms of what they leave out.
 
-    It counts, of the last call of ``nearest_by_prefix``, rows that met all centers (``n_full``) or the fast ones only
-    (``n_partial``), and the pairs that the first coordinates left open (``n_found``), and all of them (``n_scored``).
+    It counts, of the last call of ``nearest_by_prefix``, pairs of a row and a center: those scored by the first
+    coordinates (``n_met``), that these left open (``n_found``), and that all of them did (``n_scored``).
     """
 
     p: int
-    n_full: float
-    n_partial: float
+    n_met: float
     n_found: float
     n_scored: float
 
@@ -139,13 +138,9 @@ class Drift:
     """How far centers moved since the bounds of the rows were right."""
 
     order: Labels
-    """(k,): the centers, the fast ones first."""
-    n_fast: int = 0
-    """Centers that rows meet even if their bounds are apart; those allow for the moves of all others."""
+    """(k,): the centers, those that moved farthest first."""
     shifts: npt.NDArray[np.float32] | None = None
     """(k,): Euclidean, in ``data_unit``, rounded up; None: there are no bounds."""
-    margin: float = 0.0
-    """Centers farther than a row's own by less are measured too: lower bounds get better by as much."""
 
 
 class Backend(Protocol):
@@ -318,7 +313,7 @@ class Backend(Protocol):
     ) -> int:
         """``nearest``, with ``upper`` and ``lower`` (m,) as in ``two_nearest``, which come as the last call left them.
 
-        A row whose bounds, moved by what the centers moved, are apart keeps its label, if no fast center is nearer.
+        A row meets the centers that moved so far that its bounds do not rule them out.
         """
 
     def candidate_potentials(

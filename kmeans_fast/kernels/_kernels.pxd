@@ -112,12 +112,10 @@ cdef extern from "c/kernels.h" nogil:
     ctypedef struct kf_prefix_centers:
         Py_ssize_t k, first_p
         const int32_t* order
-        Py_ssize_t n_fast
-        double slow_shift, margin
         const float* shifts
 
     ctypedef struct kf_prefix_counts:
-        double full, partial, found, scored, decided
+        double met, found, scored, decided
 
     ctypedef struct kf_table:
         const char* isa

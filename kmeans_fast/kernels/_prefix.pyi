@@ -8,8 +8,7 @@ class Prefix:
     n: int
     d: int
     p: int
-    n_full: float
-    n_partial: float
+    n_met: float
     n_found: float
     n_scored: float
     n_decided: float

@@ -21,7 +21,7 @@ cdef class Prefix:
     cdef kf_prefix c
     cdef Arena _memory
     cdef readonly Py_ssize_t n, d
-    cdef readonly double n_full, n_partial, n_found, n_scored, n_decided
+    cdef readonly double n_met, n_found, n_scored, n_decided
 
     @property
     def p(self):
@@ -106,13 +106,15 @@ cdef Py_ssize_t prefix_unit(void* job, Py_ssize_t unit, int thread) noexcept nog
     return j.n_moved[unit]
 
 
-cdef int check_order(const int32_t[::1] order, Py_ssize_t k, Py_ssize_t n_fast) except -1:
+cdef int check_drift(const int32_t[::1] order, const float[::1] shifts, Py_ssize_t k) except -1:
     cdef Py_ssize_t i
-    if order.shape[0] != k or not 0 <= n_fast <= k:
-        raise ValueError(f"order of {order.shape[0]} centers with {n_fast} fast ones; there are {k}.")
+    if order.shape[0] != k or (shifts is not None and shifts.shape[0] != k):
+        raise ValueError(f"order or shifts are not of {k} centers.")
     for i in range(k):
         if not 0 <= order[i] < k:
             raise ValueError(f"order names center {order[i]}; there are {k}.")
+        if shifts is not None and i > 0 and not shifts[order[i - 1]] >= shifts[order[i]]:
+            raise ValueError(f"center {order[i]} moved farther than {order[i - 1]} before it; order falling shifts.")
     return 0
 
 
@@ -128,12 +130,12 @@ def nearest_by_prefix(
     cdef Loan memory, scratch, counts
     cdef const int32_t[::1] order = drift.order
     cdef const float[::1] shifts = drift.shifts
-    cdef Py_ssize_t n_changed, n_fast = drift.n_fast, k = centers.shape[0], n_units = (stop - start + ROWS_OF_UNIT - 1) // ROWS_OF_UNIT, unit
+    cdef Py_ssize_t n_changed, k = centers.shape[0], n_units = (stop - start + ROWS_OF_UNIT - 1) // ROWS_OF_UNIT, unit
     check_slice(rows, start, stop, labels.shape[0])
     check_slice(rows, start, stop, upper.shape[0])
     check_slice(rows, start, stop, lower.shape[0])
     check_centers(rows, k, centers.shape[1], sizeof(real_t))
-    check_order(order, k, n_fast)
+    check_drift(order, shifts, k)
     if prefix.n != rows.c.n or prefix.d != rows.c.d:
         raise ValueError(f"the prefix is of ({prefix.n}, {prefix.d}) rows, not of ({rows.c.n}, {rows.c.d}).")
     if not 0 < first_p <= prefix.c.p or first_p % KF_CHECK:
@@ -141,19 +143,14 @@ def nearest_by_prefix(
     job.moved, job.before = NULL, NULL
     if moved is not None:
         check_moved(stop - start, moved, before)
-    prefix.n_full = prefix.n_partial = prefix.n_found = prefix.n_scored = prefix.n_decided = 0.0
+    prefix.n_met = prefix.n_found = prefix.n_scored = prefix.n_decided = 0.0
     if start == stop:
         return 0
     if moved is not None:
         job.moved, job.before = &moved[0], &before[0]
-    places.k, places.first_p, places.order, places.n_fast = k, first_p, &order[0], n_fast
-    places.shifts, places.slow_shift, places.margin = NULL, 0.0, drift.margin
+    places.k, places.first_p, places.order, places.shifts = k, first_p, &order[0], NULL
     if shifts is not None:
-        if shifts.shape[0] != k:
-            raise ValueError(f"shifts of {shifts.shape[0]} centers; there are {k}.")
         places.shifts = &shifts[0]
-        for unit in range(n_fast, k):
-            places.slow_shift = max(places.slow_shift, <double>shifts[order[unit]])
     n_threads = threads_for(<double>(stop - start) * k * first_p, n_threads)
     packed = pack_centers(rows, &centers[0, 0], k, KF_DECIDE_ONLY, n_threads)
     memory = borrow(rows, rows.table.prefix_plan(&rows.c, &prefix.c, &places, NULL))
@@ -175,8 +172,7 @@ def nearest_by_prefix(
         if job.moved != NULL:
             close_gaps(job.moved, job.before, job.n_moved, n_units, ROWS_OF_UNIT)
     for unit in range(n_units):
-        prefix.n_full += job.counts[unit].full
-        prefix.n_partial += job.counts[unit].partial
+        prefix.n_met += job.counts[unit].met
         prefix.n_found += job.counts[unit].found
         prefix.n_scored += job.counts[unit].scored
         prefix.n_decided += job.counts[unit].decided

@@ -1,7 +1,7 @@
 """Few coordinates along the principal axes rule out most centers, as in embeddings; the others are measured.
 
-Cauchy and Schwarz bound what the other coordinates can add. Upper and lower bounds spare the rows that no center comes
-near, but for a few centers that moved far, which all rows meet.
+Cauchy and Schwarz bound what the other coordinates can add. With an upper and a lower bound, a row need only meet the
+centers that moved far.
 """
 
 from __future__ import annotations
@@ -31,24 +31,13 @@ PAYS_AT_ONCE = 0.4
 """Share of the work of plain Lloyd: with more of it left, the first step is better done without coordinates."""
 
 PAYS_LATER = 0.8
+"""The same for the second step and those that follow."""
 
 PAYS = 1.0
 """Share of the work of plain Lloyd: with more of it left, coordinates are given up."""
 
 PAIR = 3000.0
 """Multiply-adds in the time that a pair costs which is looked at by itself."""
-
-ROW = 64
-"""Centers that are scored in the time that a row costs beside its scores."""
-
-SAMPLE = 1024
-"""Rows whose bounds tell how many centers are to be called fast."""
-
-MARGIN = 3.0
-"""Steps like the last one that the lower bounds of rows are to outlast."""
-
-MOST_MARGIN = 0.04
-"""Share of the distance to the own center: a larger margin would leave too many centers to be measured."""
 
 
 class Prefix(Hamerly):
@@ -66,19 +55,18 @@ class Prefix(Hamerly):
             return super().step(centers, sq_shifts)
         drift = self._drift_of(sq_shifts, *centers.shape)
         if sq_shifts is None or not self.totals.are_near:
-            totals = self.totals.add_up(len(centers), self._nearest(centers, drift, None, None))
-        else:
-            totals = self.totals.follow(self._nearest(centers, drift, *self.totals.room()))
-        return totals
+            return self.totals.add_up(len(centers), self._nearest(centers, drift, None, None))
+        return self.totals.follow(self._nearest(centers, drift, *self.totals.room()))
 
     def assign(self, centers: Array) -> None:
         if self._coordinates is None:
             super().assign(centers)
         else:
             self._nearest(centers, Drift(np.arange(len(centers), dtype=np.int32)), None, None)
+            self._bounds = None
 
     def _has_coordinates(self, centers: Array) -> bool:
-        """Whether there are coordinates that tell the centers apart; in some of the steps, look for better ones."""
+        """Whether there are coordinates that tell the centers apart; the first steps look for them."""
         k, d = centers.shape
         if self._is_possible and self._n_steps in PLANS and self.rows.n * k >= ROWS_OF_FEATURE * d * d:
             pays = PAYS_AT_ONCE if self._n_steps == 1 else PAYS_LATER
@@ -89,21 +77,10 @@ class Prefix(Hamerly):
         return self._coordinates is not None
 
     def _drift_of(self, sq_shifts: Floats | None, k: int, d: int) -> Drift:
-        """Which centers to call fast, from the gaps between the bounds of a sample of the rows."""
         if sq_shifts is None or self._bounds is None:
             return Drift(np.arange(k, dtype=np.int32))
         shifts = up(shifts_up(sq_shifts, d))
-        order = np.argsort(-shifts, kind="stable").astype(np.int32)
-        falling, n_fast = shifts[order], np.arange(0, k, 16)
-        some = slice(None, None, max(1, self.rows.n // SAMPLE))
-        upper, lower = self._bounds
-        gaps = np.sort(lower[some] - upper[some] - shifts[self.labels[some]])
-        n_left = np.searchsorted(gaps, falling[n_fast], side="right")
-        work = n_left * (k + ROW) + (len(gaps) - n_left) * (n_fast + np.where(n_fast > 0, ROW / 4, 0))
-        best = int(n_fast[work.argmin()])
-        margin = MARGIN * float(falling[best])
-        is_small = margin <= MOST_MARGIN * float(np.median(upper[some]))
-        return Drift(order, best, shifts, margin if is_small else 0.0)
+        return Drift(np.argsort(-shifts, kind="stable").astype(np.int32), shifts)
 
     def _nearest(self, centers: Array, drift: Drift, moved: Indices | None, before: Labels | None) -> int:
         k, d = centers.shape
@@ -133,8 +110,7 @@ class Prefix(Hamerly):
                 moved[n_changed : n_changed + n_new] = moved[start : start + n_new]
                 before[n_changed : n_changed + n_new] = before[start : start + n_new]
             n_changed += n_new
-            work += first_p * ((k + ROW) * coordinates.n_full + drift.n_fast * coordinates.n_partial)
-            work += PAIR * (coordinates.n_found + coordinates.n_scored)
+            work += first_p * coordinates.n_met + PAIR * (coordinates.n_found + coordinates.n_scored)
         if self._n_steps >= SETTLED and work > PAYS * self.rows.n * k * d:
-            self._is_possible, self._coordinates = False, None
+            self._is_possible, self._coordinates, self._bounds = False, None, None
         return n_changed

@@ -119,14 +119,12 @@ typedef struct {
     void *rows;           /* n x stride of REAL */
 } kf_prefix;
 
-/* Centers as nearest_by_prefix reads them, those that moved farthest first. */
+/* Centers as nearest_by_prefix reads them, in places: those that moved farthest first. */
 typedef struct {
     ptrdiff_t k, first_p;  /* coordinates that all centers are scored by */
     const int32_t *order;  /* k: the center at each place */
-    ptrdiff_t n_fast;      /* places of the centers that rows with apart bounds meet too */
-    double slow_shift;     /* no less than any move of the others */
-    double margin;         /* centers that are farther by less than this are measured too, for better bounds */
-    const float *shifts;   /* k: moves of the centers, rounded up; NULL: no bounds hold */
+    const float *shifts;   /* k: moves of the centers since the bounds were right, rounded up; NULL: no bounds hold */
+    float *falling;        /* k + 1: the same by place, which must not grow, then 0 */
     void *rotated;         /* k x stride of REAL */
     void *groups;          /* groups of POINT_CENTERS places, (first_p + 1) x POINT_CENTERS of REAL each */
     void *half_norms;      /* of the places; infinite for padding */
@@ -136,8 +134,8 @@ typedef struct {
 } kf_prefix_centers;
 
 typedef struct {
-    double full, partial;  /* rows that met all centers, and the fast ones only */
-    double found, scored, decided; /* pairs that were left by the first coordinates, by all of them, by the score */
+    double met;                    /* pairs of a row and a center that were scored by the first coordinates */
+    double found, scored, decided; /* those that these left open, that all coordinates did, that the score did */
 } kf_prefix_counts;
 
 /* What a look at a block of values gives; largest is inf or NaN if not all of them are finite. */

@@ -9,7 +9,10 @@
  * x.c <= y.b (1 + defect') + r_x r_c with ||r_x||^2 <= ||x||^2 - ||A^T x||^2 / (1 + defect).
  */
 
-enum { FN(PREFIX_CHAIN) = 2 * KF_CHECK };
+enum {
+    FN(PREFIX_CHAIN) = 2 * KF_CHECK, /* coordinates between two looks at what is left */
+    FN(FEW_GROUPS) = 1               /* groups that cost a row less than its distance to its own center */
+};
 
 static ptrdiff_t FN(axis_groups)(ptrdiff_t p) { return (p + POINT_CENTERS - 1) / POINT_CENTERS; }
 
@@ -111,6 +114,7 @@ static size_t FN(prefix_plan)(const kf_rows *rows, const kf_prefix *prefix, kf_p
     places->half_norms = TAKE(REAL, n_places);
     places->shifted = TAKE(REAL, k * rows->d);
     places->half_norm = TAKE(double, k);
+    places->falling = TAKE(float, k + 1);
     return offset;
 }
 
@@ -150,6 +154,9 @@ static void FN(bind_prefix)(const kf_rows *rows, const kf_prefix *prefix, kf_pre
         if (is_real)
             largest = MAX_OF(largest, (double)row[p]);
     }
+    for (ptrdiff_t place = 0; place < k; place++)
+        places->falling[place] = places->shifts == NULL ? INFINITY : places->shifts[places->order[place]];
+    places->falling[k] = 0;
     double epsilon = FN(coordinate_error)(d, p, defect), up = 1 + 32 * u;
     double m = (double)(p + 4 * (p / KF_CHECK) + 16) * u, gamma = m / (1 - m);
     double m_fine = (double)(d / (4 * L) + 2 * L + 20) * u, gamma_fine = m_fine / (1 - m_fine);
@@ -177,7 +184,8 @@ typedef struct {
     double *lanes64;        /* 2 x padded_d x LANES */
     double *own;            /* ROWS_OF_CALL: squared distance to the own center, -1 where it is not known */
     int32_t *old;           /* ROWS_OF_CALL: labels before */
-    int32_t *whole, *partial; /* ROWS_OF_CALL: rows that meet all centers, and the fast ones */
+    int32_t *some;          /* ROWS_OF_CALL: rows */
+    int32_t *needed, *begins; /* ROWS_OF_CALL: groups of places that a row meets; groups + 2: how many rows meet as many */
 } FN(prefix_scratch);
 
 static size_t FN(plan_prefix_scratch)(const kf_rows *rows, const kf_prefix *prefix, ptrdiff_t k, FN(prefix_scratch) *s, char *arena)
@@ -199,8 +207,9 @@ static size_t FN(plan_prefix_scratch)(const kf_rows *rows, const kf_prefix *pref
     s->lanes64 = TAKE(double, 2 * padded_d * KF_LANES);
     s->own = TAKE(double, KF_ROWS_OF_CALL);
     s->old = TAKE(int32_t, KF_ROWS_OF_CALL);
-    s->whole = TAKE(int32_t, KF_ROWS_OF_CALL);
-    s->partial = TAKE(int32_t, KF_ROWS_OF_CALL);
+    s->some = TAKE(int32_t, KF_ROWS_OF_CALL);
+    s->needed = TAKE(int32_t, KF_ROWS_OF_CALL);
+    s->begins = TAKE(int32_t, FN(place_groups)(k) + 2);
     return offset;
 }
 
@@ -335,13 +344,6 @@ ALWAYS_INLINE double FN(limit_of)(const FN(prefix_job) *j, const double *error, 
     return sq_dist < SAFE_MOST ? limit : INFINITY;
 }
 
-/* The same for centers that are farther by the margin. */
-ALWAYS_INLINE double FN(far_limit_of)(const FN(prefix_job) *j, const REAL *y, double sq_dist)
-{
-    double dist = sqrt(sq_dist) + j->places->margin;
-    return FN(limit_of)(j, j->places->rough, y, MAX_OF(dist * dist, sq_dist));
-}
-
 /* Score by all coordinates, or by as many as show that it is no less than the limit. */
 ALWAYS_INLINE REAL FN(score_by_coordinates)(const FN(prefix_job) *j, const REAL *y, const REAL *b, REAL score, REAL limit)
 {
@@ -380,7 +382,7 @@ static void FN(settle_row)(const FN(prefix_job) *j, ptrdiff_t i, int at)
             is_wide = 1;
         }
         if (rough_limit == 0 && fine_limit == 0) {
-            rough_limit = FN(far_limit_of)(j, y, own);
+            rough_limit = FN(limit_of)(j, places->rough, y, own);
             fine_limit = FN(limit_of)(j, places->fine, y, own);
         }
         j->counts->found += 1;
@@ -411,7 +413,7 @@ static void FN(settle_row)(const FN(prefix_job) *j, ptrdiff_t i, int at)
             other = MIN_OF(other, own);
             own = this;
             label = (int32_t)c;
-            rough_limit = FN(far_limit_of)(j, y, own);
+            rough_limit = FN(limit_of)(j, places->rough, y, own);
             fine_limit = FN(limit_of)(j, places->fine, y, own);
         } else {
             other = MIN_OF(other, this);
@@ -442,11 +444,12 @@ static void FN(meet_places)(const FN(prefix_job) *j, const int32_t *which, int n
     for (int i = 0; i < TILE_ROWS; i++) {
         int32_t row = which[MIN_OF(i, n - 1)];
         double bound = j->s.own[row] >= 0 ? j->s.own[row] : (double)j->upper[row] * (double)j->upper[row] * (1 + 0x1p-50);
-        double limit = FN(far_limit_of)(j, FN(coordinates)(j, row), bound);
+        double limit = FN(limit_of)(j, j->places->rough, FN(coordinates)(j, row), bound);
         j->s.limits[i] = limit < (double)LARGEST ? FN(rounded_up)(limit) : INFINITY;
     }
     FN(gather_tile)(j, which, n);
     FN(find_places)(j, n_groups);
+    j->counts->met += (double)n * (double)(n_groups * POINT_CENTERS);
     for (int i = 0; i < n; i++)
         FN(settle_row)(j, which[i], i);
 }
@@ -458,34 +461,58 @@ static void FN(guess_labels)(const FN(prefix_job) *j, ptrdiff_t n_rows)
     ptrdiff_t n_here = 0;
     for (ptrdiff_t i = 0; i < n_rows; i++) {
         if (j->labels[i] < 0)
-            s->whole[n_here++] = (int32_t)i;
+            s->some[n_here++] = (int32_t)i;
         if (n_here == TILE_ROWS || (i == n_rows - 1 && n_here > 0)) {
-            FN(gather_tile)(j, s->whole, (int)n_here);
+            FN(gather_tile)(j, s->some, (int)n_here);
             FN(TILE_SCORERS)[POINT_CENTERS](s->tile, (const REAL *)j->places->groups, 0, (const REAL *)j->places->half_norms,
                                             j->places->first_p + 1, 0, FN(place_groups)(j->places->k), s->best, s->second, s->index);
             for (ptrdiff_t m = 0; m < n_here; m++)
-                j->labels[s->whole[m]] = j->places->order[s->index[m]];
+                j->labels[s->some[m]] = j->places->order[s->index[m]];
             n_here = 0;
         }
     }
 }
 
-/* Rows that have a bound on other centers that their upper bound, made tight, does not reach go to partial, others to whole. */
-static void FN(sort_rows)(const FN(prefix_job) *j, ptrdiff_t n_rows, ptrdiff_t *n_whole, ptrdiff_t *n_partial)
+/* Bounds of a row (upper bound moved already), and groups of places that it must meet: those whose centers moved by half
+   of the gap between its bounds, so that its lower bound keeps the other half for steps to come. */
+static void FN(bind_need)(const FN(prefix_job) *j, ptrdiff_t i)
+{
+    const kf_prefix_centers *places = j->places;
+    ptrdiff_t k = places->k, first = 0, stop = k, all = FN(place_groups)(k);
+    float gap = j->lower[i] - j->upper[i], half = gap > 0 ? 0.5f * gap : 0;
+    while (first < stop) {
+        ptrdiff_t middle = (first + stop) / 2;
+        if (places->falling[middle] < half)
+            stop = middle;
+        else
+            first = middle + 1;
+    }
+    ptrdiff_t needed = FN(place_groups)(first);
+    float lower = (j->lower[i] - places->falling[MIN_OF(needed * POINT_CENTERS, k)]) * (1 - 0x1p-20f);
+    j->s.needed[i] = (int32_t)(j->upper[i] * (1 + 0x1p-20f) < lower ? needed : all);
+}
+
+/* The lower bound for the places that a row does not meet. */
+ALWAYS_INLINE void FN(move_lower)(const FN(prefix_job) *j, ptrdiff_t i)
+{
+    ptrdiff_t k = j->places->k, n_met = j->s.needed[i] * POINT_CENTERS;
+    j->lower[i] = n_met < k ? (j->lower[i] - j->places->falling[n_met]) * (1 - 0x1p-20f) : INFINITY;
+}
+
+/* Bounds and needs of the rows; a row that needs more than a few groups gets a tight upper bound first. */
+static void FN(bind_needs)(const FN(prefix_job) *j, ptrdiff_t n_rows)
 {
     const FN(prefix_scratch) *s = &j->s;
-    const kf_prefix_centers *places = j->places;
+    const float *shifts = j->places->shifts;
     ptrdiff_t n_left = 0;
-    float slow = FN(float_up)(places->slow_shift);
     for (ptrdiff_t i = 0; i < n_rows; i++) {
-        int has_bounds = places->shifts != NULL && s->old[i] >= 0;
+        int has_bounds = shifts != NULL && s->old[i] >= 0;
         s->own[i] = -1;
-        j->upper[i] = has_bounds ? (j->upper[i] + places->shifts[j->labels[i]]) * (1 + 0x1p-20f) : INFINITY;
-        j->lower[i] = has_bounds ? (j->lower[i] - slow) * (1 - 0x1p-20f) : 0.0f;
-        if (j->upper[i] < j->lower[i])
-            s->partial[(*n_partial)++] = (int32_t)i;
-        else
-            s->whole[n_left++] = (int32_t)i;
+        j->upper[i] = has_bounds ? (j->upper[i] + shifts[j->labels[i]]) * (1 + 0x1p-20f) : INFINITY;
+        j->lower[i] = has_bounds ? j->lower[i] : 0.0f;
+        FN(bind_need)(j, i);
+        if (s->needed[i] > FN(FEW_GROUPS))
+            s->some[n_left++] = (int32_t)i;
     }
     for (ptrdiff_t done = 0; done < n_left; done += KF_LANES) {
         int n_here = (int)MIN_OF(KF_LANES, n_left - done);
@@ -493,24 +520,37 @@ static void FN(sort_rows)(const FN(prefix_job) *j, ptrdiff_t n_rows, ptrdiff_t *
         int32_t label[KF_LANES];
         double found[KF_LANES];
         for (int m = 0; m < n_here; m++) {
-            row[m] = (const REAL *)j->rows->x + (j->first + s->whole[done + m]) * j->rows->d;
-            label[m] = j->labels[s->whole[done + m]];
+            row[m] = (const REAL *)j->rows->x + (j->first + s->some[done + m]) * j->rows->d;
+            label[m] = j->labels[s->some[done + m]];
         }
         FN(own_sq_dists)(j->rows, j->centers, row, n_here, label, s->lanes64, found);
         for (int m = 0; m < n_here; m++) {
-            int32_t i = s->whole[done + m];
+            int32_t i = s->some[done + m];
             double own = found[m] < INFINITY ? found[m] : INFINITY;
-            float upper = own < SAFE_MOST ? FN(float_up)(sqrt(MAX_OF(own, 2 * SAFE_LEAST) * (1 + j->slack)) * (1 + 0x1p-50)) : INFINITY;
             s->own[i] = own;
-            j->upper[i] = upper;
-            if (upper * (1 + 0x1p-20f) < j->lower[i]) {
-                s->partial[(*n_partial)++] = i;
-            } else {
-                j->lower[i] = INFINITY;
-                s->whole[(*n_whole)++] = i;
-            }
+            j->upper[i] = own < SAFE_MOST ? FN(float_up)(sqrt(MAX_OF(own, 2 * SAFE_LEAST) * (1 + j->slack)) * (1 + 0x1p-50)) : INFINITY;
+            FN(bind_need)(j, i);
         }
     }
+    for (ptrdiff_t i = 0; i < n_rows; i++)
+        FN(move_lower)(j, i);
+}
+
+/* Rows by the groups that they need, those that need most first, to some; returns how many need any. */
+static ptrdiff_t FN(sort_by_need)(const FN(prefix_job) *j, ptrdiff_t n_rows)
+{
+    const FN(prefix_scratch) *s = &j->s;
+    ptrdiff_t all = FN(place_groups)(j->places->k), n_needy = 0;
+    memset(s->begins, 0, (size_t)(all + 2) * sizeof(int32_t));
+    for (ptrdiff_t i = 0; i < n_rows; i++) {
+        s->begins[all - s->needed[i] + 1]++;
+        n_needy += s->needed[i] > 0;
+    }
+    for (ptrdiff_t g = 0; g <= all; g++)
+        s->begins[g + 1] += s->begins[g];
+    for (ptrdiff_t i = 0; i < n_rows; i++)
+        s->some[s->begins[all - s->needed[i]]++] = (int32_t)i;
+    return n_needy;
 }
 
 /* labels, upper, lower, and moved and before if not NULL, are those of the rows [first, first + n_rows). */
@@ -520,20 +560,17 @@ static ptrdiff_t FN(nearest_by_prefix)(const kf_rows *rows, const kf_centers *ce
                                        kf_prefix_counts *counts)
 {
     FN(prefix_job) j = {rows, centers, prefix, places, {0}, 0, 0, first, labels, upper, lower, counts};
-    ptrdiff_t n_whole = 0, n_partial = 0, n_changed = 0, n_fast = FN(place_groups)(places->n_fast);
+    ptrdiff_t n_changed = 0;
     double unit = rows->scale * rows->data_unit;
     FN(plan_prefix_scratch)(rows, prefix, places->k, &j.s, arena);
     j.sq_unit = unit * unit;
     j.slack = 2 * (double)(rows->d + 4) * 0x1p-53;
     memcpy(j.s.old, labels, (size_t)n_rows * sizeof(int32_t));
     FN(guess_labels)(&j, n_rows);
-    FN(sort_rows)(&j, n_rows, &n_whole, &n_partial);
-    for (ptrdiff_t done = 0; done < n_whole; done += TILE_ROWS)
-        FN(meet_places)(&j, j.s.whole + done, (int)MIN_OF(TILE_ROWS, n_whole - done), FN(place_groups)(places->k));
-    for (ptrdiff_t done = 0; n_fast > 0 && done < n_partial; done += TILE_ROWS)
-        FN(meet_places)(&j, j.s.partial + done, (int)MIN_OF(TILE_ROWS, n_partial - done), n_fast);
-    counts->full += (double)n_whole;
-    counts->partial += n_fast > 0 ? (double)n_partial : 0.0;
+    FN(bind_needs)(&j, n_rows);
+    ptrdiff_t n_needy = FN(sort_by_need)(&j, n_rows);
+    for (ptrdiff_t done = 0; done < n_needy; done += TILE_ROWS)
+        FN(meet_places)(&j, j.s.some + done, (int)MIN_OF(TILE_ROWS, n_needy - done), j.s.needed[j.s.some[done]]);
     for (ptrdiff_t i = 0; i < n_rows; i++)
         if (labels[i] != j.s.old[i]) {
             if (moved != NULL) {
