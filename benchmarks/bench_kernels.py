@@ -137,13 +137,20 @@ def nearest_in_blocks(backend: Backend, rows: Rows, problem: Problem, n_threads:
 
 
 def plan_prefix(backend: Backend, rows: Rows, problem: Problem, n_threads: int) -> Call:
-    return lambda: backend.plan_prefix(backend.take(rows, np.arange(rows.n)), problem.centers)
+    def call() -> None:
+        backend.plan_prefix(backend.take(rows, np.arange(rows.n)), problem.centers)
+
+    return call
 
 
 def make_prefix(backend: Backend, rows: Rows, problem: Problem, n_threads: int) -> Call:
     """A quarter of the coordinates, with the search for the axes."""
     p = max(1, rows.d // (4 * PREFIX_STEP)) * PREFIX_STEP
-    return lambda: backend.make_prefix(backend.take(rows, np.arange(rows.n)), p, n_threads=n_threads)
+
+    def call() -> None:
+        backend.make_prefix(backend.take(rows, np.arange(rows.n)), p, n_threads=n_threads)
+
+    return call
 
 
 def nearest_by_prefix(backend: Backend, rows: Rows, problem: Problem, n_threads: int) -> Call:

@@ -177,6 +177,8 @@ class Compiled:
 
     def plan_prefix(self, rows: _kernels.Rows, centers: Array, most_work: float = 1.0) -> PrefixPlan | None:
         """As in protocol.py."""
+        if rows.is_sparse:
+            return None
         if rows.principal is None:
             rows.principal = Principal.of(rows.X, rows.origin)
         return rows.principal.plan(centers, most_work)

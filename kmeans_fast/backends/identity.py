@@ -21,10 +21,8 @@ from .numpy_rows import prepare as prepare
 from .numpy_rows import take as take
 from .ordered_sums import add_pairs, ordered_sum, quotients, strided_sum
 from .pairs import add_runs, exact_bincount
-from .principal import NumpyPrefix
-from .principal import make_prefix as make_prefix
-from .principal import plan_prefix as plan_prefix
-from .protocol import Array, Drift, Floats, Indices, Labels
+from .principal import NumpyPrefix, Principal
+from .protocol import Array, Drift, Floats, Indices, Labels, PrefixPlan
 
 name = "identity"
 isa = "numpy"
@@ -274,6 +272,14 @@ def nearest_in_blocks(
 ) -> int:
     blocks.n_scored = float(rows.n) * len(centers)
     return nearest(rows, 0, rows.n, centers, labels, moved, before)
+
+
+def plan_prefix(rows: NumpyRows, centers: Array, most_work: float = 1.0) -> PrefixPlan | None:
+    return None if rows.is_sparse else Principal.of(rows.X, rows.origin).plan(centers, most_work)
+
+
+def make_prefix(rows: NumpyRows, p: int, *, n_threads: int = 1) -> NumpyPrefix:
+    return NumpyPrefix(p)
 
 
 def nearest_by_prefix(

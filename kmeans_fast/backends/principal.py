@@ -11,7 +11,6 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from .numpy_rows import NumpyRows
 from .protocol import PREFIX_STEP, Array, Floats, PrefixPlan
 
 SAMPLE = 2048
@@ -148,11 +147,3 @@ class NumpyPrefix:
     n_met: float = 0.0
     n_found: float = 0.0
     n_scored: float = 0.0
-
-
-def plan_prefix(rows: NumpyRows, centers: Array, most_work: float = 1.0) -> PrefixPlan | None:
-    return Principal.of(rows.X, rows.origin).plan(centers, most_work)
-
-
-def make_prefix(rows: NumpyRows, p: int, *, n_threads: int = 1) -> NumpyPrefix:
-    return NumpyPrefix(p)

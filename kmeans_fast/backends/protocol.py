@@ -288,11 +288,11 @@ class Backend(Protocol):
     def plan_prefix(self, rows: Rows, centers: Array, most_work: float = 1.0) -> PrefixPlan | None:
         """What a sample of the rows (data_unit 1) says of centers (k, d).
 
-        None where more than ``most_work`` times the work of ``nearest`` would be left.
+        None where more than ``most_work`` times the work of ``nearest`` would be left, and for a matrix in CSR.
         """
 
     def make_prefix(self, rows: Rows, p: int, *, n_threads: int = 1) -> Prefix:
-        """Coordinates of all rows (data_unit 1); p <= d is a multiple of PREFIX_STEP."""
+        """Coordinates of all rows of an array (data_unit 1); p <= d is a multiple of PREFIX_STEP."""
 
     def nearest_by_prefix(
         self,
