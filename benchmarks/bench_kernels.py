@@ -12,7 +12,7 @@ import numpy as np
 
 from kmeans_fast.backends import get_backend
 from kmeans_fast.backends.ordered_sums import group_borders
-from kmeans_fast.backends.protocol import KERNELS, Backend, Rows, take_rows
+from kmeans_fast.backends.protocol import KERNELS, PREFIX_STEP, Backend, Drift, Rows, take_rows
 
 from . import check, datasets, peers
 from .datasets import Array
@@ -149,6 +149,38 @@ def nearest_in_blocks(backend: Backend, rows: Rows, problem: Problem, n_threads:
     return call
 
 
+def plan_prefix(backend: Backend, rows: Rows, problem: Problem, n_threads: int) -> Call:
+    def call() -> None:
+        backend.plan_prefix(backend.take(rows, np.arange(rows.n)), problem.centers)
+
+    return call
+
+
+def make_prefix(backend: Backend, rows: Rows, problem: Problem, n_threads: int) -> Call:
+    """A quarter of the coordinates, with the search for the axes."""
+    p = max(1, rows.d // (4 * PREFIX_STEP)) * PREFIX_STEP
+
+    def call() -> None:
+        backend.make_prefix(backend.take(rows, np.arange(rows.n)), p, n_threads=n_threads)
+
+    return call
+
+
+def nearest_by_prefix(backend: Backend, rows: Rows, problem: Problem, n_threads: int) -> Call:
+    """With a quarter of the coordinates, from labels that are right and no bounds."""
+    p = max(1, rows.d // (4 * PREFIX_STEP)) * PREFIX_STEP
+    prefix, labels = backend.make_prefix(rows, p, n_threads=n_threads), problem.labels.astype(np.int32)
+    drift, bounds = Drift(np.arange(len(problem.centers), dtype=np.int32)), np.empty((2, rows.n), dtype=np.float32)
+
+    def call() -> Array:
+        backend.nearest_by_prefix(
+            rows, prefix, p, 0, rows.n, problem.centers, drift, labels, *bounds, n_threads=n_threads
+        )
+        return labels
+
+    return call
+
+
 def two_nearest(backend: Backend, rows: Rows, problem: Problem, n_threads: int) -> Call:
     chosen, labels = np.arange(rows.n), np.full(rows.n, -1, dtype=np.int32)
     upper, lower = np.empty(rows.n, dtype=np.float32), np.empty(rows.n, dtype=np.float32)
@@ -240,6 +272,9 @@ KERNEL_CALLS: dict[str, Build] = {
     "iterate": iterations,
     "make_blocks": make_blocks,
     "nearest_in_blocks": nearest_in_blocks,
+    "plan_prefix": plan_prefix,
+    "make_prefix": make_prefix,
+    "nearest_by_prefix": nearest_by_prefix,
     "two_nearest": two_nearest,
     "make_seeds": make_seeds,
     "draw_rows": draw_rows,
@@ -254,6 +289,8 @@ KERNEL_CALLS: dict[str, Build] = {
 
 
 OF_FEW_FEATURES = ("make_blocks", "nearest_in_blocks")
+
+OF_MANY_FEATURES = ("plan_prefix", "make_prefix", "nearest_by_prefix")
 
 
 # --- cases ------------------------------------------------------------------------------------------------
@@ -275,6 +312,8 @@ def run_kernel(kernel: str, shape: tuple[int, int, int], dtype: str, settings: S
         raise datasets.Skipped(f"would write {n} x {k} distances; the smaller shapes measure this kernel")
     if kernel in OF_FEW_FEATURES and d > 4:
         raise datasets.Skipped("blocks are for up to four features")
+    if kernel in OF_MANY_FEATURES and d < PREFIX_STEP:
+        raise datasets.Skipped(f"a prefix has at least {PREFIX_STEP} coordinates")
     yield from measured_rows(BENCH, f"{kernel}-{n}x{d}-k{k}-{dtype}", kernel, make_problem(n, d, k, dtype), settings)
 
 

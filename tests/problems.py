@@ -9,6 +9,7 @@ import numpy as np
 from tables import prepared
 
 from kmeans_fast.backends.ordered_sums import group_borders
+from kmeans_fast.backends.protocol import PREFIX_STEP, Drift
 
 N_SEEDS = 12
 """That are added one after the other: with more than eight, the compiled backend sorts the rows by them."""
@@ -116,12 +117,39 @@ class Problem:
             out["labels in blocks"] = labels.copy()
             out["n_changed in blocks"] = backend.nearest_in_blocks(rows, blocks, centers[:1], labels, **threads)
 
+        if d >= PREFIX_STEP and rows.data_unit == 1.0:
+            out.update(by_prefix(backend, rows, centers, n_threads))
+
         assert [a.tobytes() for a in inputs] == before, "an input was written"
         rows.release()
         labels = np.zeros(n, dtype=np.int32)
         backend.nearest(rows, 0, n, centers, labels, **threads)
         out["labels after release"] = labels
         return out
+
+
+def by_prefix(backend: Any, rows: Any, centers: np.ndarray, n_threads: int) -> dict[str, Any]:
+    """Labels by coordinates: of rows without any, of rows with wrong ones, and of a slice."""
+    out: dict[str, Any] = {}
+    n, k = rows.n, len(centers)
+    prefix = backend.make_prefix(rows, PREFIX_STEP, n_threads=n_threads)
+    drift = Drift(read_only(np.arange(k, dtype=np.int32)[::-1].copy()))
+    for name, labels in {"none": np.full(n, -1, np.int32), "wrong": np.arange(n, dtype=np.int32) % k}.items():
+        upper, lower = np.full((2, n), -7, np.float32)
+        moved, old = np.full(n, -7, dtype=np.int64), np.full(n, -7, dtype=np.int32)
+        n_moved = backend.nearest_by_prefix(
+            rows, prefix, PREFIX_STEP, 0, n, centers, drift, labels, upper, lower, moved, old, n_threads=n_threads
+        )
+        out.update({f"labels {name} by prefix": labels, f"moved {name} by prefix": moved[:n_moved]})
+        out[f"before {name} by prefix"] = old[:n_moved]
+    part = slice(n // 7, n - n // 5)
+    labels = np.arange(n, dtype=np.int32) % k
+    out["n_changed slice by prefix"] = backend.nearest_by_prefix(
+        rows, prefix, PREFIX_STEP, part.start, part.stop, centers, drift, labels[part], upper[part], lower[part],
+        n_threads=n_threads,
+    )  # fmt: skip
+    out["labels slice by prefix"] = labels
+    return out
 
 
 def differences(found: dict[str, Any], expected: dict[str, Any]) -> list[str]:

@@ -214,7 +214,7 @@ def code_of(path: Path) -> str:
 
 def test_each_backend_is_one_module_and_each_module_a_backend_or_a_tool() -> None:
     tools = {"__init__", "protocol", "decider", "conditioning", "csr", "curve", "iterations"}
-    tools |= {"numpy_rows", "ordered_sums", "pairs", "seeds"}
+    tools |= {"numpy_rows", "ordered_sums", "pairs", "principal", "seeds"}
     assert {path.stem for path in (PACKAGE / "backends").glob("*.py")} - tools == set(BACKENDS)
     assert all(target == f"kmeans_fast.backends.{name}" for name, target in BACKENDS.items())
 

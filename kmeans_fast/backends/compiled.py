@@ -17,7 +17,8 @@ from .curve import places_on_curve
 from .iterations import iterations_of
 from .numpy_rows import rest_of_budget
 from .pairs import add_runs
-from .protocol import Array, Floats, Indices, Labels
+from .principal import Principal
+from .protocol import Array, Floats, Indices, Labels, PrefixPlan
 
 try:
     from ..kernels import (
@@ -31,6 +32,7 @@ try:
         _kernels,
         _moves,
         _nearest,
+        _prefix,
         _seeding,
         _sum_distances,
         _sums,
@@ -98,6 +100,7 @@ class Compiled:
     iterate = staticmethod(of_rows(_iterate.iterate, iterations_of(csr_nearest_and_sum, _centers.move_centers)))
     two_nearest = staticmethod(of_rows(_bounds.two_nearest, _csr.two_nearest))
     nearest_in_blocks = staticmethod(_boxes.nearest_in_blocks)
+    nearest_by_prefix = staticmethod(_prefix.nearest_by_prefix)
     make_seeds = staticmethod(_seeding.make_seeds)
     draw_rows = staticmethod(_seeding.draw_rows)
     candidate_gains = staticmethod(_seeding.candidate_gains)
@@ -184,6 +187,23 @@ class Compiled:
         return _boxes.make_blocks(
             rows, curve.least, curve.step, curve.bits, curve.n_cells, labels, n_threads=n_threads
         )
+
+    def plan_prefix(self, rows: _kernels.Rows, centers: Array, most_work: float = 1.0) -> PrefixPlan | None:
+        """As in protocol.py."""
+        if rows.is_sparse:
+            return None
+        if rows.principal is None:
+            rows.principal = Principal.of(rows.X, rows.origin)
+        return rows.principal.plan(centers, most_work)
+
+    def make_prefix(self, rows: _kernels.Rows, p: int, *, n_threads: int = 1) -> _prefix.Prefix:
+        """As in protocol.py."""
+        if rows.principal is None:
+            rows.principal = Principal.of(rows.X, rows.origin)
+        if rows.prefix is None or rows.prefix.p != p:
+            rows.prefix = None
+            rows.prefix = _prefix.make_prefix(rows, *rows.principal.first_axes(p, rows.X.dtype), n_threads=n_threads)
+        return rows.prefix
 
     def facts(self) -> dict[str, Any]:
         """What was built and what this machine can run of it."""

@@ -22,7 +22,8 @@ from .numpy_rows import prepare as prepare
 from .numpy_rows import take as take
 from .ordered_sums import add_pairs, ordered_sum, quotients, strided_sum
 from .pairs import add_runs, exact_bincount
-from .protocol import Array, Floats, Indices, Labels
+from .principal import NumpyPrefix, Principal
+from .protocol import Array, Drift, Floats, Indices, Labels, PrefixPlan
 from .seeds import NumpySeeds
 
 name = "identity"
@@ -276,6 +277,35 @@ def nearest_in_blocks(
 ) -> int:
     blocks.n_scored = float(rows.n) * len(centers)
     return nearest(rows, 0, rows.n, centers, labels, moved, before)
+
+
+def plan_prefix(rows: NumpyRows, centers: Array, most_work: float = 1.0) -> PrefixPlan | None:
+    return None if rows.is_sparse else Principal.of(rows.X, rows.origin).plan(centers, most_work)
+
+
+def make_prefix(rows: NumpyRows, p: int, *, n_threads: int = 1) -> NumpyPrefix:
+    return NumpyPrefix(p)
+
+
+def nearest_by_prefix(
+    rows: NumpyRows,
+    prefix: NumpyPrefix,
+    first_p: int,
+    start: int,
+    stop: int,
+    centers: Array,
+    drift: Drift,
+    labels: Labels,
+    upper: npt.NDArray[np.float32],
+    lower: npt.NDArray[np.float32],
+    moved: Indices | None = None,
+    before: Labels | None = None,
+    *,
+    n_threads: int = 1,
+) -> int:
+    prefix.n_met = float(stop - start) * len(centers)
+    upper[:], lower[:] = np.inf, 0.0
+    return nearest(rows, start, stop, centers, labels, moved, before)
 
 
 def make_seeds(rows: NumpyRows, row: int, sq_dists: Floats, *, n_threads: int = 1) -> NumpySeeds:

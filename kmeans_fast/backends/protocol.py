@@ -25,7 +25,8 @@ change a bit.
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -35,6 +36,9 @@ Array = npt.NDArray[Any]
 Floats = npt.NDArray[np.float64]
 Labels = npt.NDArray[np.int32]
 Indices = npt.NDArray[np.int64]
+
+PREFIX_STEP = 16
+"""Coordinates of a prefix come in as many; as KF_CHECK in kernels/c/kernels.h."""
 
 KERNELS = (
     "nearest",
@@ -46,6 +50,9 @@ KERNELS = (
     "two_nearest",
     "make_blocks",
     "nearest_in_blocks",
+    "plan_prefix",
+    "make_prefix",
+    "nearest_by_prefix",
     "make_seeds",
     "draw_rows",
     "candidate_gains",
@@ -56,6 +63,7 @@ KERNELS = (
     "distances",
     "sum_distances",
 )
+
 
 class NotFiniteError(ValueError):
     """X holds NaN or infinity."""
@@ -109,6 +117,38 @@ class Blocks(Protocol):
 
     n_scored: float
     """Pairs of a row and a center that the last call of ``nearest_in_blocks`` scored."""
+
+
+class PrefixPlan(NamedTuple):
+    """How many coordinates along the principal axes tell rows and centers apart with the least work."""
+
+    first_p: int
+    """Coordinates that each row and center is scored by."""
+    p: int
+    """Coordinates that are kept, for the pairs that these leave open; both are multiples of PREFIX_STEP."""
+
+
+class Prefix(Protocol):
+    """The first p coordinates of all rows along their principal axes, and the norms of what they leave out.
+
+    It counts, of the last call of ``nearest_by_prefix``, pairs of a row and a center: those scored by the first
+    coordinates (``n_met``), that these left open (``n_found``), and that all of them did (``n_scored``).
+    """
+
+    p: int
+    n_met: float
+    n_found: float
+    n_scored: float
+
+
+@dataclass(frozen=True)
+class Drift:
+    """How far centers moved since the bounds of the rows were right."""
+
+    order: Labels
+    """(k,): the centers, those that moved farthest first."""
+    shifts: npt.NDArray[np.float32] | None = None
+    """(k,): Euclidean, in ``data_unit``, rounded up; None: there are no bounds."""
 
 
 class Seeds(Protocol):
@@ -281,6 +321,37 @@ class Backend(Protocol):
         n_threads: int = 1,
     ) -> int:
         """``nearest`` for all rows; labels (n,) are those that ``blocks`` have. ``moved`` is in an order of its own."""
+
+    def plan_prefix(self, rows: Rows, centers: Array, most_work: float = 1.0) -> PrefixPlan | None:
+        """What a sample of the rows (data_unit 1) says of centers (k, d).
+
+        None where more than ``most_work`` times the work of ``nearest`` would be left, and for a matrix in CSR.
+        """
+
+    def make_prefix(self, rows: Rows, p: int, *, n_threads: int = 1) -> Prefix:
+        """Coordinates of all rows of an array (data_unit 1); p <= d is a multiple of PREFIX_STEP."""
+
+    def nearest_by_prefix(
+        self,
+        rows: Rows,
+        prefix: Any,
+        first_p: int,
+        start: int,
+        stop: int,
+        centers: Array,
+        drift: Drift,
+        labels: Labels,
+        upper: npt.NDArray[np.float32],
+        lower: npt.NDArray[np.float32],
+        moved: Indices | None = None,
+        before: Labels | None = None,
+        *,
+        n_threads: int = 1,
+    ) -> int:
+        """``nearest``, with ``upper`` and ``lower`` (m,) as in ``two_nearest``, which come as the last call left them.
+
+        A row meets the centers that moved so far that its bounds do not rule them out.
+        """
 
     def make_seeds(self, rows: Rows, row: int, sq_dists: Floats, *, n_threads: int = 1) -> Seeds:
         """Seeds of which ``row`` is the first. sq_dists (n,) is theirs from now on: they write to it."""

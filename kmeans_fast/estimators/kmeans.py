@@ -48,9 +48,10 @@ class KMeans(CallbackSupportMixin, BaseKMeans):
         Source of the random numbers; an int gives the same result in every call.
     copy_x : bool, default=True
         Accepted for compatibility: X is never modified.
-    algorithm : {'auto', 'lloyd', 'hamerly', 'boxes', 'elkan'}, default='auto'
+    algorithm : {'auto', 'lloyd', 'hamerly', 'boxes', 'prefix', 'elkan'}, default='auto'
         How the nearest centers are found: 'lloyd' looks at every row and center, 'hamerly' keeps two bounds a row,
-        'boxes' is for up to four features; 'auto' (and 'elkan') chooses by the size of the data. The result is one.
+        'boxes' is for up to four features, 'prefix' for many of which few axes hold most of the spread; 'auto' (and
+        'elkan') chooses by the data. The result is one.
     backend : {'auto', 'compiled', 'identity', 'broadcast', 'loop'}, default='auto'
         The kernels; 'auto' is 'compiled'. The labels are the same for all of them.
     n_threads : int or None, default=None

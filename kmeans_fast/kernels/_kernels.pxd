@@ -18,6 +18,8 @@ cdef extern from "c/kernels.h" nogil:
         KF_BUCKETS
         KF_SUM_ROWS
         KF_SEED_BLOCK
+        KF_CHECK
+        KF_CACHE_LINE
 
     ctypedef struct kf_rows:
         const void* x
@@ -141,6 +143,20 @@ cdef extern from "c/kernels.h" nogil:
         void (*distances)(const kf_csr*, const kf_csr_centers*, Py_ssize_t first, Py_ssize_t n_rows, kf_csr_scratch*,
                           void* out) noexcept nogil
 
+    ctypedef struct kf_prefix:
+        Py_ssize_t p, stride
+        void* axes
+        double defect
+        void* rows
+
+    ctypedef struct kf_prefix_centers:
+        Py_ssize_t k, first_p
+        const int32_t* order
+        const float* shifts
+
+    ctypedef struct kf_prefix_counts:
+        double met, found, scored, decided
+
     ctypedef struct kf_table:
         const char* isa
         int itemsize, tile_rows
@@ -189,6 +205,19 @@ cdef extern from "c/kernels.h" nogil:
         void (*make_block)(const kf_rows*, kf_blocks*, Py_ssize_t block, const int32_t* labels) noexcept nogil
         Py_ssize_t (*nearest_in_unit)(const kf_rows*, const kf_centers*, kf_blocks*, Py_ssize_t unit, kf_box_scratch*,
                                       int32_t* labels, int64_t* moved, int32_t* before, double* n_scored) noexcept nogil
+        size_t (*axes_bytes)(Py_ssize_t d, Py_ssize_t p) noexcept nogil
+        void (*pack_axes)(const double* axes, Py_ssize_t d, kf_prefix*) noexcept nogil
+        size_t (*rotate_bytes)(Py_ssize_t d) noexcept nogil
+        void (*rotate)(const kf_rows*, const kf_prefix*, Py_ssize_t first, int n_rows, char* arena, void* out) noexcept nogil
+        size_t (*prefix_plan)(const kf_rows*, const kf_prefix*, kf_prefix_centers*, char* arena) noexcept nogil
+        size_t (*prefix_bytes)(const kf_rows*, const kf_prefix*, const kf_prefix_centers*) noexcept nogil
+        void (*pack_prefix)(const kf_rows*, const kf_centers*, const kf_prefix*, kf_prefix_centers*, Py_ssize_t part,
+                            char* arena) noexcept nogil
+        void (*bind_prefix)(const kf_rows*, const kf_prefix*, kf_prefix_centers*) noexcept nogil
+        Py_ssize_t (*nearest_by_prefix)(const kf_rows*, const kf_centers*, const kf_prefix*, const kf_prefix_centers*,
+                                        Py_ssize_t first, Py_ssize_t n_rows, char* arena, int32_t* labels,
+                                        float* upper, float* lower, int64_t* moved, int32_t* before,
+                                        kf_prefix_counts*) noexcept nogil
         void (*distances)(const kf_rows*, const kf_centers*, Py_ssize_t first, Py_ssize_t n_rows, kf_scratch*,
                           void* out) noexcept nogil
         size_t (*sum_distances_bytes)(Py_ssize_t d) noexcept nogil
@@ -218,6 +247,7 @@ cdef class Rows:
     cdef object _scaled_origin
     cdef Arena _tiles, _lent    # the working copy, and memory of an earlier one that it may use
     cdef double _copy_budget, _n_assigned
+    cdef public object principal, prefix # what runs that follow need not make anew
     cdef list _spare            # memory of earlier calls, for the next one: pages cost more than what is done in them
 
 

@@ -10,6 +10,8 @@ class Rows:
     largest: float
     sq_spread: float
     sums_are_exact: bool
+    principal: Any
+    prefix: Any
     @property
     def n(self) -> int: ...
     @property

@@ -195,7 +195,7 @@ cdef class Rows:
     def release(self):
         """Free the working copies; kernels still work, only slower."""
         self.c.tiles = NULL
-        self._tiles = self._lent = None
+        self._tiles = self._lent = self.principal = self.prefix = None
         self._copy_budget = 0.0
         self._spare = []
 

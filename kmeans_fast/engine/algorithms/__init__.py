@@ -14,6 +14,7 @@ from ..partials import Partials
 from .boxes import MOST_FEATURES, Boxes
 from .hamerly import LEAST_WORK, Hamerly
 from .lloyd import Lloyd
+from .prefix import LEAST_CENTERS, LEAST_FEATURES, Prefix
 
 
 class Algorithm(Protocol):
@@ -46,6 +47,19 @@ ALGORITHMS: dict[str, Entry] = {
     "lloyd": Entry(Lloyd, ("nearest", "nearest_and_sum", "sum_by_label", "move")),
     "hamerly": Entry(Hamerly, ("nearest", "nearest_and_sum", "sum_by_label", "move", "two_nearest")),
     "boxes": Entry(Boxes, ("nearest", "nearest_and_sum", "sum_by_label", "move", "make_blocks", "nearest_in_blocks")),
+    "prefix": Entry(
+        Prefix,
+        (
+            "nearest",
+            "nearest_and_sum",
+            "sum_by_label",
+            "move",
+            "two_nearest",
+            "plan_prefix",
+            "make_prefix",
+            "nearest_by_prefix",
+        ),
+    ),
 }
 
 
@@ -57,5 +71,5 @@ def choose(n: int, d: int, k: int, dtype: npt.DTypeLike) -> str:
     if d <= MOST_FEATURES and k >= 8 and n >= 16 * k and n >= 4096:
         return "boxes"
     if k * d >= LEAST_WORK and n >= 4 * k:
-        return "hamerly"
+        return "prefix" if d >= LEAST_FEATURES and k >= LEAST_CENTERS else "hamerly"
     return "lloyd"

@@ -77,6 +77,10 @@
         .seed_tile = seed_tile_##suffix, .seeds_apart = seeds_apart_##suffix, \
         .weigh_rows = weigh_rows, .draw_row = draw_row, .block_keys = block_keys_##suffix, .block_bytes = block_bytes_##suffix,     \
         .make_block = make_block_##suffix, .nearest_in_unit = nearest_in_unit_##suffix,                              \
+        .axes_bytes = axes_bytes_##suffix, .pack_axes = pack_axes_##suffix, .rotate_bytes = rotate_bytes_##suffix,     \
+        .rotate = rotate_##suffix, .prefix_plan = prefix_plan_##suffix, .prefix_bytes = prefix_bytes_##suffix,         \
+        .pack_prefix = pack_prefix_##suffix, .bind_prefix = bind_prefix_##suffix,                                      \
+        .nearest_by_prefix = nearest_by_prefix_##suffix,                                                               \
         .distances = distances_##suffix, .sum_distances_bytes = sum_distances_bytes_##suffix,                              \
         .sum_distances = sum_distances_##suffix, .csr = CSR_TABLE(suffix),                                                     \
     }

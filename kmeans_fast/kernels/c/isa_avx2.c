@@ -13,6 +13,9 @@ ALWAYS_INLINE __m256 native_min_f32(__m256 a, __m256 b) { return _mm256_min_ps(a
 ALWAYS_INLINE __m256 native_max_f32(__m256 a, __m256 b) { return _mm256_max_ps(a, b); }
 ALWAYS_INLINE __m256d native_min_f64(__m256d a, __m256d b) { return _mm256_min_pd(a, b); }
 ALWAYS_INLINE __m256d native_max_f64(__m256d a, __m256d b) { return _mm256_max_pd(a, b); }
+#define NATIVE_BITS(a, b) CONCAT(native_bits, SUFFIX)(a, b)
+#define native_bits_f32(a, b) _mm256_movemask_ps(_mm256_cmp_ps((a), (b), _CMP_LT_OQ))
+#define native_bits_f64(a, b) _mm256_movemask_pd(_mm256_cmp_pd((a), (b), _CMP_LT_OQ))
 #define NATIVE_WIDEN(p) _mm256_cvtps_pd(_mm_loadu_ps(p))
 
 #define ISA_NAME "avx2"

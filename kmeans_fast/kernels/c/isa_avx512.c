@@ -23,6 +23,13 @@ ALWAYS_INLINE __m512d native_max_f64(__m512d a, __m512d b) { return _mm512_max_p
 #define native_pick_f64(a, b, yes, no)                                                                                 \
     _mm512_mask_mov_epi64((__m512i)(no), _mm512_cmp_pd_mask((a), (b), _CMP_LT_OQ), (__m512i)(yes))
 
+#define NATIVE_BITS(a, b) CONCAT(native_bits, SUFFIX)(a, b)
+#define native_bits_f32(a, b) _mm512_cmp_ps_mask((a), (b), _CMP_LT_OQ)
+#define native_bits_f64(a, b) _mm512_cmp_pd_mask((a), (b), _CMP_LT_OQ)
+#define NATIVE_SUM(a) CONCAT(native_sum, SUFFIX)(a)
+ALWAYS_INLINE float native_sum_f32(__m512 a) { return _mm512_reduce_add_ps(a); }
+ALWAYS_INLINE double native_sum_f64(__m512d a) { return _mm512_reduce_add_pd(a); }
+
 /* gcc 12 converts eight floats in two halves. */
 #define NATIVE_WIDEN(p) _mm512_cvtps_pd(_mm256_loadu_ps(p))
 

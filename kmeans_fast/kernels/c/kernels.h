@@ -24,6 +24,7 @@ enum {
     KF_CHAIN = 128,          /* features whose products are added in one chain before it joins the score */
     KF_SUM_ROWS = 128,       /* rows that sum_distances takes at most: a thread's share, and widening the points is little */
     KF_SEED_BLOCK = 64,      /* rows of one seed that are ruled out together: fewer cost more tests, more reach farther */
+    KF_CHECK = 16,           /* rotated features between two norms of what follows */
     KF_CACHE_LINE = 64
 };
 
@@ -161,6 +162,35 @@ typedef struct {
     int32_t *common, *kept; /* k */
 } kf_box_scratch;
 
+/* The first p coordinates of rows and centers along orthogonal axes (prefix.inc.h). */
+typedef struct {
+    ptrdiff_t p;          /* a multiple of CHECK */
+    ptrdiff_t stride;     /* values of a row: p coordinates; the norms of what follows the first 0, CHECK, ..., p of them,
+                             rounded up; the squared norm of the row, rounded down */
+    void *axes;           /* of REAL: groups of POINT_CENTERS axes, d x POINT_CENTERS each. */
+    double defect;        /* no less than ||A^T A - I|| of the axes A */
+    void *rows;           /* n x stride of REAL */
+} kf_prefix;
+
+/* Centers as nearest_by_prefix reads them, in places: those that moved farthest first. */
+typedef struct {
+    ptrdiff_t k, first_p;  /* coordinates that all centers are scored by */
+    const int32_t *order;  /* k: the center at each place */
+    const float *shifts;   /* k: moves of the centers since the bounds were right, rounded up; NULL: no bounds hold */
+    float *falling;        /* k + 1: the same by place, which must not grow, then 0 */
+    void *rotated;         /* k x stride of REAL */
+    void *groups;          /* groups of POINT_CENTERS places, (first_p + 1) x POINT_CENTERS of REAL each */
+    void *half_norms;      /* of the places; infinite for padding */
+    void *shifted;         /* k x d of REAL */
+    double *half_norm;     /* k */
+    double rough[2], fine[2]; /* error of a score by coordinates, and by all features: a[0] + r a[1], r = ||row|| */
+} kf_prefix_centers;
+
+typedef struct {
+    double met;                    /* pairs of a row and a center that were scored by the first coordinates */
+    double found, scored, decided; /* those that these left open, that all coordinates did, that the score did */
+} kf_prefix_counts;
+
 /* What a look at a block of values gives; largest is inf or NaN if not all of them are finite. */
 typedef struct {
     double largest, smallest; /* of the absolute values that are not 0; 0 and inf if there are none */
@@ -217,6 +247,19 @@ typedef struct {
     ptrdiff_t (*nearest_in_unit)(const kf_rows *rows, const kf_centers *centers, kf_blocks *blocks, ptrdiff_t unit,
                                  kf_box_scratch *scratch, int32_t *labels, int64_t *moved, int32_t *before,
                                  double *n_scored);
+    size_t (*axes_bytes)(ptrdiff_t d, ptrdiff_t p);
+    void (*pack_axes)(const double *axes, ptrdiff_t d, kf_prefix *prefix);
+    size_t (*rotate_bytes)(ptrdiff_t d);
+    void (*rotate)(const kf_rows *rows, const kf_prefix *prefix, ptrdiff_t first, int n_rows, char *arena, void *out);
+    size_t (*prefix_plan)(const kf_rows *rows, const kf_prefix *prefix, kf_prefix_centers *centers, char *arena);
+    size_t (*prefix_bytes)(const kf_rows *rows, const kf_prefix *prefix, const kf_prefix_centers *centers);
+    void (*pack_prefix)(const kf_rows *rows, const kf_centers *centers, const kf_prefix *prefix, kf_prefix_centers *places,
+                        ptrdiff_t part, char *arena);
+    void (*bind_prefix)(const kf_rows *rows, const kf_prefix *prefix, kf_prefix_centers *places);
+    ptrdiff_t (*nearest_by_prefix)(const kf_rows *rows, const kf_centers *centers, const kf_prefix *prefix,
+                                   const kf_prefix_centers *places, ptrdiff_t first, ptrdiff_t n_rows, char *arena,
+                                   int32_t *labels, float *upper, float *lower, int64_t *moved, int32_t *before,
+                                   kf_prefix_counts *counts);
     void (*distances)(const kf_rows *rows, const kf_centers *centers, ptrdiff_t first, ptrdiff_t n_rows,
                       kf_scratch *scratch, void *out);
     size_t (*sum_distances_bytes)(ptrdiff_t d);

@@ -1,7 +1,7 @@
 /* Vectors of REAL and of integers as wide, in compiler extensions; included once per REAL, double first.
  *
- * An isa_<name>.c may define NATIVE_MIN, NATIVE_MAX and NATIVE_PICK (float and double variants by token pasting), and
- * NATIVE_WIDEN (of floats), where the compiler makes poor code of the generic ones.
+ * An isa_<name>.c may define NATIVE_MIN, NATIVE_MAX, NATIVE_PICK, NATIVE_BITS and NATIVE_SUM (float and double variants by
+ * token pasting), and NATIVE_WIDEN (of floats), where the compiler makes poor code of the generic ones.
  */
 #define V FN(vec)
 #define I FN(ivec)
@@ -26,6 +26,8 @@ ALWAYS_INLINE V FN(root)(V a) { return SQRT(a); }
 ALWAYS_INLINE I FN(pick_int)(V a, V b, I yes, I no) { return a < b ? yes : no; }
 ALWAYS_INLINE V FN(pick)(V a, V b, V yes, V no) { return a < b ? yes : no; }
 ALWAYS_INLINE vec_f64 FN(load_doubles)(const REAL *p) { return (double)*p; }
+ALWAYS_INLINE uint32_t FN(bits_less)(V a, V b) { return a < b; }
+ALWAYS_INLINE REAL FN(sum_lanes)(V a) { return a; }
 
 #else
 
@@ -79,6 +81,36 @@ ALWAYS_INLINE I FN(pick_int)(V a, V b, I yes, I no)
 #endif
 
 ALWAYS_INLINE V FN(pick)(V a, V b, V yes, V no) { return (V)FN(pick_int)(a, b, (I)yes, (I)no); }
+
+/* Bit i is set where a < b in lane i. */
+#ifdef NATIVE_BITS
+ALWAYS_INLINE uint32_t FN(bits_less)(V a, V b) { return (uint32_t)NATIVE_BITS(a, b); }
+#else
+ALWAYS_INLINE uint32_t FN(bits_less)(V a, V b)
+{
+    INT lanes[FN(N_LANES)];
+    uint32_t bits = 0;
+    FN(store_int)(lanes, a < b);
+    for (int i = 0; i < FN(N_LANES); i++)
+        bits |= (uint32_t)(lanes[i] & 1) << i;
+    return bits;
+}
+#endif
+
+/* The sum of the lanes, in an order that is the same on one instruction set only. */
+#ifdef NATIVE_SUM
+ALWAYS_INLINE REAL FN(sum_lanes)(V a) { return NATIVE_SUM(a); }
+#else
+ALWAYS_INLINE REAL FN(sum_lanes)(V a)
+{
+    REAL lanes[FN(N_LANES)];
+    FN(store)(lanes, a);
+    for (int width = FN(N_LANES) / 2; width > 0; width /= 2)
+        for (int i = 0; i < width; i++)
+            lanes[i] += lanes[i + width];
+    return lanes[0];
+}
+#endif
 
 #if defined(NATIVE_WIDEN) && REAL_IS_FLOAT
 ALWAYS_INLINE vec_f64 FN(load_doubles)(const REAL *p) { return (vec_f64)NATIVE_WIDEN(p); }
