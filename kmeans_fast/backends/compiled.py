@@ -26,6 +26,7 @@ try:
         _csr,
         _csr_sums,
         _distances,
+        _groups,
         _kernels,
         _moves,
         _nearest,
@@ -88,6 +89,8 @@ class Compiled:
     move_centers = staticmethod(_centers.move_centers)
     two_nearest = staticmethod(of_rows(_bounds.two_nearest, _csr.two_nearest))
     nearest_in_blocks = staticmethod(_boxes.nearest_in_blocks)
+    make_bounds = staticmethod(_groups.make_bounds)
+    nearest_with_bounds = staticmethod(_groups.nearest_with_bounds)
     candidate_potentials = staticmethod(of_rows(_seeding.candidate_potentials, _csr.candidate_potentials))
     lower_sq_dists = staticmethod(of_rows(_seeding.lower_sq_dists, _csr.lower_sq_dists))
     label_sq_dists = staticmethod(of_rows(_distances.label_sq_dists, _csr.label_sq_dists))

@@ -273,6 +273,33 @@ def nearest_in_blocks(
     return nearest(rows, 0, rows.n, centers, labels, moved, before)
 
 
+@dataclass
+class NumpyBounds:
+    n_measured: float = 0.0
+    n_scored: float = 0.0
+
+
+def make_bounds(rows: NumpyRows, k: int, *, n_threads: int = 1) -> NumpyBounds:
+    return NumpyBounds()
+
+
+def nearest_with_bounds(
+    rows: NumpyRows,
+    bounds: NumpyBounds,
+    start: int,
+    stop: int,
+    centers: Array,
+    sq_shifts: Floats,
+    labels: Labels,
+    moved: Indices | None = None,
+    before: Labels | None = None,
+    *,
+    n_threads: int = 1,
+) -> int:
+    bounds.n_scored = float(rows.n) * len(centers)
+    return nearest(rows, start, stop, centers, labels, moved, before)
+
+
 def candidate_potentials(
     rows: NumpyRows, sq_dists: Floats | None, candidates: Array, potentials: Floats, *, n_threads: int = 1
 ) -> None:

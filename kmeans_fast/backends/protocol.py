@@ -45,6 +45,8 @@ KERNELS = (
     "two_nearest",
     "make_blocks",
     "nearest_in_blocks",
+    "make_bounds",
+    "nearest_with_bounds",
     "candidate_potentials",
     "lower_sq_dists",
     "label_sq_dists",
@@ -101,6 +103,15 @@ class Blocks(Protocol):
 
     n_scored: float
     """Pairs of a row and a center that the last call of ``nearest_in_blocks`` scored."""
+
+
+class Bounds(Protocol):
+    """What is known of the distances of all rows to their own centers, and to groups of other ones."""
+
+    n_measured: float
+    """Rows whose distance to their own center the last pass of ``nearest_with_bounds`` measured."""
+    n_scored: float
+    """Pairs of a row and a center that it scored."""
 
 
 class Backend(Protocol):
@@ -244,6 +255,31 @@ class Backend(Protocol):
         n_threads: int = 1,
     ) -> int:
         """``nearest`` for all rows; labels (n,) are those that ``blocks`` have. ``moved`` is in an order of its own."""
+
+    def make_bounds(self, rows: Rows, k: int, *, n_threads: int = 1) -> Bounds:
+        """Bounds for k centers, of which nothing is known yet: at most half as many bytes as X and 12 a row.
+
+        Without a ``copy_budget`` for a copy, 12 bytes a row. For arrays whose data_unit is 1.
+        """
+
+    def nearest_with_bounds(
+        self,
+        rows: Rows,
+        bounds: Any,
+        start: int,
+        stop: int,
+        centers: Array,
+        sq_shifts: Floats,
+        labels: Labels,
+        moved: Indices | None = None,
+        before: Labels | None = None,
+        *,
+        n_threads: int = 1,
+    ) -> int:
+        """``nearest`` for one slice of a pass over all rows, slices in order; labels (m,) are of the last pass.
+
+        ``sq_shifts`` (k,) are the squared moves of the centers since the last pass, in data_unit**2.
+        """
 
     def candidate_potentials(
         self, rows: Rows, sq_dists: Floats | None, candidates: Array, potentials: Floats, *, n_threads: int = 1

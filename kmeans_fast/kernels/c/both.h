@@ -66,7 +66,7 @@
 
 #define TABLE(suffix, type)                                                                                            \
     {                                                                                                                  \
-        .isa = ISA_NAME, .itemsize = sizeof(type), .tile_rows = POINTS_OF_TILE_##suffix,                                    \
+        .isa = ISA_NAME, .itemsize = sizeof(type), .tile_rows = POINTS_OF_TILE_##suffix, .vector_width = N_LANES_##suffix,                                    \
         .survey = survey_##suffix, .tiles_bytes = tiles_bytes_##suffix,                                        \
         .choose_shape = choose_shape_##suffix, .centers_plan = centers_plan_##suffix,                                  \
         .centers_parts = centers_parts_##suffix, .pack_part = pack_part_##suffix, .bind_bound = bind_bound_##suffix,   \
@@ -75,6 +75,7 @@
         .label_potential = label_potential_##suffix, .seeding_bytes = seeding_bytes_##suffix, .lower_sq_dists = lower_sq_dists_##suffix,                        \
         .potentials = potentials_##suffix, .block_keys = block_keys_##suffix, .block_bytes = block_bytes_##suffix,     \
         .make_block = make_block_##suffix, .nearest_in_blocks = nearest_in_blocks_##suffix,                            \
+        .group_scratch_plan = group_scratch_plan_##suffix, .nearest_in_groups = nearest_in_groups_##suffix,            \
         .distances = distances_##suffix, .sum_distances_bytes = sum_distances_bytes_##suffix,                              \
         .sum_distances = sum_distances_##suffix, .csr = CSR_TABLE(suffix),                                                     \
     }
