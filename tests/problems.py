@@ -86,7 +86,8 @@ class Problem:
         assert (upper[untouched] == -7).all() and (lower[untouched] == -7).all(), "rows that nobody chose were written"
 
         if rows.data_unit == 1.0:
-            out.update(self._with_bounds(backend, rows, n_threads))
+            for by_group in (True, False):
+                out.update(self._with_bounds(backend, rows, by_group, n_threads))
 
         sq_dists = np.full(n, np.inf)
         for i, center in enumerate((centers[0], centers[k // 2])):
@@ -117,10 +118,10 @@ class Problem:
         return out
 
 
-    def _with_bounds(self, backend: Any, rows: Any, n_threads: int) -> dict[str, Any]:
+    def _with_bounds(self, backend: Any, rows: Any, by_group: bool, n_threads: int) -> dict[str, Any]:
         """Passes with bounds, one of them in slices, over centers that move little, and far."""
         n, k = len(self.X), len(self.centers)
-        bounds, out = backend.make_bounds(rows, k, n_threads=n_threads), {}
+        bounds, out = backend.make_bounds(rows, k, by_group=by_group, n_threads=n_threads), {}
         labels, old_centers = np.arange(n, dtype=np.int32) % k, self.centers
         moved_a_bit = (self.centers + (self.centers[::-1] - self.centers) / 1024).astype(self.X.dtype)
         passes = (self.centers, [n]), (moved_a_bit, [n]), (self.centers[::-1].copy(), [n // 3, n]), (self.centers, [n])
@@ -134,9 +135,9 @@ class Problem:
                 n_moved = backend.nearest_with_bounds(
                     rows, bounds, start, stop, centers, sq_shifts, labels[start:stop], moved, old, n_threads=n_threads
                 )
-                out[f"moved with bounds {i} {start}"] = moved[:n_moved]
-                out[f"before with bounds {i} {start}"] = old[:n_moved]
-            out[f"labels with bounds {i}"], old_centers = labels.copy(), centers
+                out[f"moved with bounds {by_group} {i} {start}"] = moved[:n_moved]
+                out[f"before with bounds {by_group} {i} {start}"] = old[:n_moved]
+            out[f"labels with bounds {by_group} {i}"], old_centers = labels.copy(), centers
         return out
 
 

@@ -256,10 +256,11 @@ class Backend(Protocol):
     ) -> int:
         """``nearest`` for all rows; labels (n,) are those that ``blocks`` have. ``moved`` is in an order of its own."""
 
-    def make_bounds(self, rows: Rows, k: int, *, n_threads: int = 1) -> Bounds:
+    def make_bounds(self, rows: Rows, k: int, *, by_group: bool = True, n_threads: int = 1) -> Bounds:
         """Bounds for k centers, of which nothing is known yet: at most half as many bytes as X and 12 a row.
 
-        Without a ``copy_budget`` for a copy, 12 bytes a row. For arrays whose data_unit is 1.
+        Without a ``copy_budget`` for a copy, 12 bytes a row. For arrays whose data_unit is 1. The first pass finds a
+        bound of each group, or one for all of them, which is less work, and more for rows that move later.
         """
 
     def nearest_with_bounds(
@@ -276,9 +277,10 @@ class Backend(Protocol):
         *,
         n_threads: int = 1,
     ) -> int:
-        """``nearest`` for one slice of a pass over all rows, slices in order; labels (m,) are of the last pass.
+        """``nearest`` for one slice of a pass over all rows, slices in order.
 
-        ``sq_shifts`` (k,) are the squared moves of the centers since the last pass, in data_unit**2.
+        labels (m,) are of the last pass; before the first one, any of 0 to k - 1. ``sq_shifts`` (k,)
+        are the squared moves of the centers since the last pass, in data_unit**2.
         """
 
     def candidate_potentials(

@@ -6,9 +6,9 @@ from libc.string cimport memset
 
 from ._kernels cimport (
     KF_GROUPS_OF_CENTERS, KF_ROWS_OF_CALL, Arena, Centers, Loan, Rows, Scratch, allocate, borrow, check_centers,
-    check_slice, kf_bounds, kf_centers, kf_group_scratch, kf_rows, kf_scratch, kf_table, pack_centers, scratch_for,
+    check_slice, kf_bounds, kf_centers, kf_group_scratch, kf_rows, kf_scratch, kf_shape, kf_table, pack_centers, scratch_for,
 )
-from ._parallel cimport run_units, threads_for
+from ._parallel cimport run_units, threads_for, unit_t
 from ._sums cimport check_moved, close_gaps
 from ._types cimport label_t, real_t
 
@@ -24,6 +24,7 @@ cdef class Bounds:
     cdef kf_bounds c
     cdef Arena _memory
     cdef Py_ssize_t _n, _k, _next   # the row that the next slice begins with
+    cdef bint _are_new, _by_group   # nothing is known of any row yet; and the first pass bounds each group by itself
     cdef readonly double n_measured, n_scored
 
     @property
@@ -50,10 +51,10 @@ cdef class Bounds:
                 lower[i, g] = nextafterf(self.c.lower[i * self.c.n_groups + g] - self.c.sunk[g], -INFINITY)
 
 
-def make_bounds(Rows rows, Py_ssize_t k, *, int n_threads=1):
+def make_bounds(Rows rows, Py_ssize_t k, *, bint by_group=True, int n_threads=1):
     """As in backends/protocol.py."""
     cdef Bounds bounds = Bounds()
-    cdef Py_ssize_t n = rows.c.n, width = rows.table.vector_width, most = 1, n_panels, n_bounds
+    cdef Py_ssize_t n = rows.c.n, width = rows.table.vector_width, most = 1, n_panels, n_bounds, i
     if k < 1:
         raise ValueError(f"bounds for {k} centers; there must be one.")
     if rows.c.data_unit != 1.0:
@@ -73,9 +74,13 @@ def make_bounds(Rows rows, Py_ssize_t k, *, int n_threads=1):
     bounds.c.risen = bounds.c.gap + n
     bounds.c.parted = bounds.c.risen + k
     bounds.c.sunk = bounds.c.parted + k
-    memset(bounds.c.lower, 0, n_bounds * sizeof(float))
     memset(bounds.c.risen, 0, (2 * k + bounds.c.n_groups) * sizeof(float))
-    bounds.c.are_new = True
+    bounds._are_new, bounds._by_group = True, by_group
+    if by_group:
+        for i in range(n):
+            bounds.c.upper[i], bounds.c.gap[i] = 0.0, -INFINITY
+        for i in range(n_bounds):
+            bounds.c.lower[i] = -INFINITY
     return bounds
 
 
@@ -129,6 +134,18 @@ cdef struct groups_job:
     double* n_scored
 
 
+cdef Py_ssize_t first_unit(void* job, Py_ssize_t unit, int thread) noexcept nogil:
+    cdef groups_job* j = <groups_job*>job
+    cdef Py_ssize_t done = unit * j.rows_of_unit, first = j.start + done
+    cdef Py_ssize_t n_rows = min(j.rows_of_unit, j.stop - first)
+    j.n_moved[unit] = j.table.first_in_groups(
+        j.rows, j.centers, j.bounds, first, n_rows, &j.scratch[thread], j.labels + done,
+        NULL if j.moved == NULL else j.moved + done, NULL if j.before == NULL else j.before + done,
+    )
+    j.n_measured[unit], j.n_scored[unit] = n_rows, <double>n_rows * j.centers.k
+    return j.n_moved[unit]
+
+
 cdef Py_ssize_t groups_unit(void* job, Py_ssize_t unit, int thread) noexcept nogil:
     cdef groups_job* j = <groups_job*>job
     cdef Py_ssize_t done = unit * j.rows_of_unit, first = j.start + done
@@ -138,6 +155,14 @@ cdef Py_ssize_t groups_unit(void* job, Py_ssize_t unit, int thread) noexcept nog
         NULL if j.before == NULL else j.before + done, &j.n_measured[unit], &j.n_scored[unit],
     )
     return j.n_moved[unit]
+
+
+cdef int check_labels(const label_t[::1] labels, Py_ssize_t k) except -1:
+    cdef Py_ssize_t i
+    for i in range(labels.shape[0]):
+        if not 0 <= labels[i] < k:
+            raise ValueError(f"row {i} of the slice has the label {labels[i]} before the pass; there are {k} centers.")
+    return 0
 
 
 def nearest_with_bounds(
@@ -152,6 +177,8 @@ def nearest_with_bounds(
     cdef Scratch scratch
     cdef Loan memory, counts
     cdef Py_ssize_t n_changed, k = centers.shape[0], n_units, unit
+    cdef kf_shape shape = KF_GROUPS_OF_CENTERS
+    cdef unit_t do_unit = groups_unit
     cdef size_t n_bytes
     cdef double work
     cdef int thread
@@ -172,16 +199,20 @@ def nearest_with_bounds(
     work = <double>rows.c.n * 4 + (bounds.n_measured + bounds.n_scored) * rows.c.d
     if start == 0:
         bounds.n_measured = bounds.n_scored = 0.0
-        if not bounds.c.are_new:
+        if not bounds._are_new:
             go_on(&bounds.c, &sq_shifts[0], k, rows.c.d)
-    if bounds.c.are_new:
+    if bounds._are_new:
         work = <double>rows.c.n * k * rows.c.d
+        check_labels(labels, k)
+    if bounds._are_new and not bounds._by_group:
+        shape = rows.table.choose_shape(&rows.c, stop - start, k)
+        do_unit = first_unit
     n_threads = threads_for(work * (stop - start) / rows.c.n, n_threads)
     n_units = UNITS if n_threads == 1 else UNITS // 2 * n_threads
     job.rows_of_unit = max(<Py_ssize_t>KF_ROWS_OF_CALL, min(<Py_ssize_t>ROWS_AT_MOST, (stop - start) // n_units + 1))
     n_units = (stop - start + job.rows_of_unit - 1) // job.rows_of_unit
-    packed = pack_centers(rows, &centers[0, 0], k, KF_GROUPS_OF_CENTERS, n_threads)
-    scratch = scratch_for(rows, packed, False, n_threads)
+    packed = pack_centers(rows, &centers[0, 0], k, shape, n_threads)
+    scratch = scratch_for(rows, packed, do_unit == first_unit, n_threads)
     n_bytes = rows.table.group_scratch_plan(&bounds.c, rows.c.d, scratch.threads[0].block_rows, &plan, NULL)
     memory = borrow(rows, n_threads * (n_bytes + sizeof(kf_group_scratch)))
     job.more = <kf_group_scratch*>(memory.memory + n_threads * n_bytes)
@@ -196,7 +227,7 @@ def nearest_with_bounds(
     job.rows, job.centers, job.table, job.bounds = &rows.c, &packed.c, rows.table, &bounds.c
     job.scratch, job.start, job.stop, job.labels = scratch.threads, start, stop, &labels[0]
     with nogil:
-        n_changed = run_units(groups_unit, &job, n_units, n_threads)
+        n_changed = run_units(do_unit, &job, n_units, n_threads)
         if job.moved != NULL:
             close_gaps(job.moved, job.before, job.n_moved, n_units, job.rows_of_unit)
     for unit in range(n_units):
@@ -204,5 +235,5 @@ def nearest_with_bounds(
         bounds.n_scored += job.n_scored[unit]
     bounds._next = stop if stop < rows.c.n else 0
     if stop == rows.c.n:
-        bounds.c.are_new = False
+        bounds._are_new = False
     return n_changed

@@ -62,7 +62,6 @@ cdef extern from "c/kernels.h" nogil:
 
     ctypedef struct kf_bounds:
         Py_ssize_t n_groups, width
-        bint are_new
         float* upper
         float* lower
         float* gap
@@ -157,6 +156,8 @@ cdef extern from "c/kernels.h" nogil:
                                         int32_t* before, double* n_scored) noexcept nogil
         size_t (*group_scratch_plan)(const kf_bounds*, Py_ssize_t d, Py_ssize_t block_rows, kf_group_scratch*,
                                      char* arena) noexcept nogil
+        Py_ssize_t (*first_in_groups)(const kf_rows*, const kf_centers*, const kf_bounds*, Py_ssize_t first, Py_ssize_t n_rows,
+                                      kf_scratch*, int32_t* labels, int64_t* moved, int32_t* before) noexcept nogil
         Py_ssize_t (*nearest_in_groups)(const kf_rows*, const kf_centers*, const kf_bounds*, Py_ssize_t first,
                                         Py_ssize_t n_rows, kf_scratch*, kf_group_scratch*, int32_t* labels,
                                         int64_t* moved, int32_t* before, double* n_measured,

@@ -36,6 +36,15 @@ OF_A_MEASURED_ROW = 3500
 
 OF_A_FEATURE = 50
 
+MANY_MEASURED = 0.5
+"""Share of the rows expected to be measured: with more of them, the first pass finds a bound of each group."""
+
+FIRST = 1 / 3
+"""What one bound for all groups costs in the first pass, as a share of measuring all rows."""
+
+RISK = 1 / 5
+"""What making bounds may cost, as a share of Lloyd's passes so far: the run may end before they pay."""
+
 LOSSES = 2
 """Passes in a row that cost more than Lloyd's, after which bounds are given up."""
 
@@ -45,7 +54,7 @@ class Groups(Lloyd):
         super().__init__(backend, rows, labels, n_threads)
         self._bounds: Bounds | None = None
         self._centers: Array | None = None
-        self._n_losses = 0
+        self._n_losses = self._n_plain = 0
         self._measured = 0.5
         """Share of the rows expected to be measured, for ``k * share_moved`` of 1; grows where bounds did not pay."""
         self._met = 0.3
@@ -54,10 +63,13 @@ class Groups(Lloyd):
     def step(self, centers: Array, sq_shifts: Floats | None) -> Partials:
         if sq_shifts is None or (self._bounds is None and not self._is_promising(len(centers))):
             self._bounds = None
+            self._n_plain += 1
             return super().step(centers, sq_shifts)
         is_first = self._bounds is None
-        bounds = self._bounds or self.backend.make_bounds(self.rows, len(centers), n_threads=self.n_threads)
-        share_moved = self.totals.share_moved
+        bounds, share_moved = self._bounds, self.totals.share_moved
+        if bounds is None:
+            by_group = self._expected(len(centers)) > MANY_MEASURED
+            bounds = self.backend.make_bounds(self.rows, len(centers), by_group=by_group, n_threads=self.n_threads)
         n_changed = self._pass(bounds, centers, sq_shifts, *self.totals.room())
         self._bounds, self._centers = bounds, centers.copy()
         if not is_first:
@@ -95,20 +107,25 @@ class Groups(Lloyd):
             n_changed += n_new
         return n_changed
 
+    def _expected(self, k: int) -> float:
+        """Share of the rows that are expected to be measured."""
+        return min(1.0, self._measured * math.sqrt(k * self.totals.share_moved))
+
     def _is_promising(self, k: int) -> bool:
-        """Whether a pass with bounds is expected to cost less than Lloyd's."""
-        share_moved = self.totals.share_moved
-        if share_moved > FEW_MOVED or self.rows.data_unit != 1.0:
+        """Whether a pass with bounds is expected to cost less than Lloyd's, and the first one little beside the run."""
+        if self.totals.share_moved > FEW_MOVED or self.rows.data_unit != 1.0:
             return False
-        measured = min(1.0, self._measured * math.sqrt(k * share_moved))
-        return self._cost(k, measured, measured * self._met) < self._cost_of_lloyd(k)
+        measured, of_lloyd = self._expected(k), self._cost_of_lloyd(k)
+        of_first = self._cost(k, 1.0, 0.0) if measured > MANY_MEASURED else self._cost(k, FIRST, 0.0)
+        return self._cost(k, measured, measured * self._met) < of_lloyd and self._n_plain * of_lloyd * RISK >= of_first
 
     def _judge(self, bounds: Bounds, k: int, share_moved: float) -> None:
         """Give bounds up where they cost more than they spare; what was seen says when to try again."""
         measured, scored = bounds.n_measured / self.rows.n, bounds.n_scored / self.rows.n / k
         self._n_losses = 1 + self._n_losses if self._cost(k, measured, scored) > self._cost_of_lloyd(k) else 0
         if self._n_losses >= LOSSES:
-            self._n_losses, self._bounds, self._centers = 0, None, None
+            self._n_losses = self._n_plain = 0
+            self._bounds, self._centers = None, None
             self._measured = max(2 * self._measured, measured / math.sqrt(k * max(share_moved, 1 / self.rows.n)))
             self._met = max(self._met, scored / max(measured, 1 / self.rows.n))
 

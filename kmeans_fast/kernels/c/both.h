@@ -75,7 +75,8 @@
         .label_potential = label_potential_##suffix, .seeding_bytes = seeding_bytes_##suffix, .lower_sq_dists = lower_sq_dists_##suffix,                        \
         .potentials = potentials_##suffix, .block_keys = block_keys_##suffix, .block_bytes = block_bytes_##suffix,     \
         .make_block = make_block_##suffix, .nearest_in_blocks = nearest_in_blocks_##suffix,                            \
-        .group_scratch_plan = group_scratch_plan_##suffix, .nearest_in_groups = nearest_in_groups_##suffix,            \
+        .group_scratch_plan = group_scratch_plan_##suffix, .first_in_groups = first_in_groups_##suffix,                \
+        .nearest_in_groups = nearest_in_groups_##suffix,                                                               \
         .distances = distances_##suffix, .sum_distances_bytes = sum_distances_bytes_##suffix,                              \
         .sum_distances = sum_distances_##suffix, .csr = CSR_TABLE(suffix),                                                     \
     }

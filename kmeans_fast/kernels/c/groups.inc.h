@@ -85,7 +85,7 @@ static ptrdiff_t FN(restless)(const kf_bounds *bounds, ptrdiff_t first, ptrdiff_
     const float *RESTRICT gap = bounds->gap + first, *RESTRICT parted = bounds->parted;
     for (ptrdiff_t i = 0; i < n_rows; i++) {
         open[n_open] = first + i;
-        n_open += bounds->are_new | !(gap[i] > parted[MAX_OF(labels[i], 0)]);
+        n_open += !(gap[i] > parted[labels[i]]);
     }
     return n_open;
 }
@@ -97,12 +97,12 @@ static ptrdiff_t FN(still_restless)(const kf_rows *rows, const kf_bounds *bounds
     ptrdiff_t n_left = 0, n_groups = bounds->n_groups, *open = more->open;
     for (ptrdiff_t i = 0; i < n_open; i++) {
         ptrdiff_t at = open[i];
-        int32_t label = MAX_OF(labels[at - first], 0);
+        int32_t label = labels[at - first];
         float limit = (bounds->upper[at] + bounds->risen[label]) * FN(GROWTH), least;
         const char *x = (const char *)((const REAL *)rows->x + at * rows->d);
         if (i + FN(AHEAD) < n_open)
             FETCH(bounds->lower + open[i + FN(AHEAD)] * n_groups);
-        least = bounds->are_new ? -INFINITY : FN(least_of_groups)(bounds->lower + at * n_groups, bounds->sunk, n_groups);
+        least = FN(least_of_groups)(bounds->lower + at * n_groups, bounds->sunk, n_groups);
         if (least > limit) {
             bounds->gap[at] = FN(gap_of)(least, limit, bounds->parted[label]);
             continue;
@@ -115,8 +115,11 @@ static ptrdiff_t FN(still_restless)(const kf_rows *rows, const kf_bounds *bounds
     return n_left;
 }
 
-/* Squared distances of L rows to their own centers, by direct differences in REAL: relative error OWN_ERROR. Rows and
-   centers are read up to a whole vector, if they have more than that in front of or behind them. */
+/* Relative error of the next two: d / 8 sums, or fewer, in a lane (d without vectors), then the lanes, and three roundings
+   of each term. */
+ALWAYS_INLINE REAL FN(error_of)(ptrdiff_t d) { return (REAL)(d / MIN_OF(L, 8) + 20) * ROUNDOFF; }
+
+/* Squared distances of L rows to their own centers, by direct differences in REAL. Rows and centers are read up to a whole vector, if they have more than that in front of or behind them. */
 ALWAYS_INLINE void FN(own_distances)(const REAL *const *row, const REAL *const *center, ptrdiff_t d, REAL *sq_dists)
 {
     V sums[L];
@@ -166,37 +169,44 @@ ALWAYS_INLINE float FN(upper_of)(REAL *sq_dist, REAL error)
     return is_known ? upper : INFINITY;
 }
 
+/* Up to L rows: upper bounds of the distances to their centers, and their squares rounded down. */
+ALWAYS_INLINE void FN(measure)(const kf_rows *rows, const kf_centers *centers, const ptrdiff_t *which, int n_rows,
+                               ptrdiff_t first, const int32_t *labels, REAL error, REAL *found, float *upper)
+{
+    ptrdiff_t d = rows->d;
+    const REAL *data = (const REAL *)rows->x, *c = (const REAL *)centers->c, *row[L], *center[L];
+    const REAL *past_rows = data + rows->n * d - L, *past_centers = c + centers->k * d - L;
+    int is_inside = 1;
+    for (int i = 0; i < L; i++) {
+        ptrdiff_t at = which[MIN_OF(i, n_rows - 1)];
+        row[i] = data + at * d;
+        center[i] = c + labels[at - first] * d;
+        is_inside &= (row[i] <= past_rows) & (center[i] <= past_centers);
+    }
+    if (is_inside)
+        FN(own_distances)(row, center, d, found);
+    else
+        for (int i = 0; i < L; i++)
+            found[i] = FN(own_distance)(row[i], center[i], d);
+    for (int i = 0; i < L; i++)
+        upper[i] = FN(upper_of)(found + i, error);
+}
+
 /* Of the open rows, those that stay so when the distance to their own center is known go to s->chosen, from n_chosen on.
    Its square, rounded down, goes to more->own, and what a center must exceed to be ruled out to more->limit. */
 static ptrdiff_t FN(measured)(const kf_rows *rows, const kf_centers *centers, const kf_bounds *bounds, ptrdiff_t first,
                               ptrdiff_t n_open, ptrdiff_t n_chosen, const int32_t *labels, REAL error, kf_scratch *s,
                               kf_group_scratch *more)
 {
-    ptrdiff_t d = rows->d;
-    const REAL *data = (const REAL *)rows->x, *c = (const REAL *)centers->c;
-    const REAL *past_rows = data + rows->n * d - L, *past_centers = c + centers->k * d - L;
     REAL *own = (REAL *)more->own;
     for (ptrdiff_t done = 0; done < n_open; done += L) {
-        int n_here = (int)MIN_OF(L, n_open - done), is_inside = 1;
-        const REAL *row[L], *center[L];
-        REAL found[L] = {0};
+        int n_here = (int)MIN_OF(L, n_open - done);
+        REAL found[L];
         float upper[L];
-        for (int i = 0; i < L; i++) {
-            ptrdiff_t at = more->open[done + MIN_OF(i, n_here - 1)];
-            row[i] = data + at * d;
-            center[i] = c + MAX_OF(labels[at - first], 0) * d;
-            is_inside &= (row[i] <= past_rows) & (center[i] <= past_centers);
-        }
-        if (is_inside)
-            FN(own_distances)(row, center, d, found);
-        else
-            for (int i = 0; i < n_here; i++)
-                found[i] = FN(own_distance)(row[i], center[i], d);
-        for (int i = 0; i < L; i++)
-            upper[i] = FN(upper_of)(found + i, error);
+        FN(measure)(rows, centers, more->open + done, n_here, first, labels, error, found, upper);
         for (int i = 0; i < n_here; i++) {
             ptrdiff_t at = more->open[done + i];
-            int32_t label = MAX_OF(labels[at - first], 0);
+            int32_t label = labels[at - first];
             float limit = upper[i] * FN(GROWTH), least = more->least[done + i];
             bounds->upper[at] = FN(beyond)(upper[i] - bounds->risen[label]);
             own[n_chosen] = found[i];
@@ -234,12 +244,12 @@ static void FN(begin_block)(const kf_rows *rows, const kf_centers *centers, cons
         allowed[p] = 0;
     }
     for (ptrdiff_t p = 0; p < n_rows; p++) {
-        int32_t label = MAX_OF(labels[chosen[p] - first], 0), own_group = label / (int32_t)bounds->width;
+        int32_t label = labels[chosen[p] - first], own_group = label / (int32_t)bounds->width;
         const float *RESTRICT lower = bounds->lower + chosen[p] * n_groups;
-        int is_met = bounds->are_new | !(own[p] > 0) | !(lower[own_group] - sunk[own_group] > limit[p]);
+        int is_met = !(own[p] > 0) | !(lower[own_group] - sunk[own_group] > limit[p]);
         for (ptrdiff_t group = 0; group < n_groups; group += 32) {
             ptrdiff_t n_here = MIN_OF(32, n_groups - group), of_own = own_group - group;
-            uint32_t bits = FN(open_groups)(lower + group, sunk + group, n_here, bounds->are_new ? INFINITY : limit[p]);
+            uint32_t bits = FN(open_groups)(lower + group, sunk + group, n_here, limit[p]);
             bits |= (uint32_t)(is_met && of_own >= 0 && of_own < 32) << (of_own & 31);
             for (; bits != 0; bits &= bits - 1) {
                 ptrdiff_t g = group + LOWEST_BIT(bits);
@@ -405,7 +415,7 @@ static ptrdiff_t FN(renew)(const kf_rows *rows, const kf_centers *centers, const
         REAL *met = (REAL *)more->met + p * n_groups, own = ((REAL *)more->own)[begin + p];
         float *lower = bounds->lower + at * n_groups, limit = more->limit[begin + p];
         if (label != *kept) {
-            ptrdiff_t old_group = MAX_OF(*kept, 0) / bounds->width;
+            ptrdiff_t old_group = *kept / (int32_t)bounds->width;
             float old = (limit < INFINITY ? (float)SQRT(own) * (1 - 0x1p-22f) : 0) - FLT_MIN + bounds->sunk[old_group];
             old *= FN(SHRINKAGE);
             lower[old_group] = old < lower[old_group] ? old : lower[old_group];
@@ -455,6 +465,37 @@ static ptrdiff_t FN(meet_groups)(const kf_rows *rows, const kf_centers *centers,
     return n_changed;
 }
 
+/* The first pass: every row meets every center, and one lower bound does for all groups. Scratch memory is with gaps. */
+static ptrdiff_t FN(first_in_groups)(const kf_rows *rows, const kf_centers *centers, const kf_bounds *bounds,
+                                     ptrdiff_t first, ptrdiff_t n_rows, kf_scratch *s, int32_t *labels, int64_t *moved,
+                                     int32_t *before)
+{
+    REAL error = FN(error_of)(rows->d);
+    ptrdiff_t n_changed = 0;
+    for (ptrdiff_t begin = 0; begin < n_rows; begin += KF_ROWS_OF_CALL) {
+        ptrdiff_t n_here = MIN_OF(KF_ROWS_OF_CALL, n_rows - begin);
+        n_changed += FN(nearest)(rows, centers, first + begin, n_here, s, labels + begin,
+                                 moved == NULL ? NULL : moved + n_changed, before == NULL ? NULL : before + n_changed);
+        for (ptrdiff_t done = 0; done < n_here; done += L) {
+            REAL found[L];
+            float upper[L];
+            int n_measured = (int)MIN_OF(L, n_here - done);
+            FN(measure)(rows, centers, s->chosen + done, n_measured, first, labels, error, found, upper);
+            for (int i = 0; i < n_measured; i++) {
+                ptrdiff_t at = s->chosen[done + i];
+                double least = sqrt((double)found[i] + MAX_OF(s->gaps[done + i], 0.0));
+                float lower = (float)MIN_OF(least, (double)FN(MOST_KEPT)) * FN(SHRINKAGE) - FLT_MIN;
+                lower = upper[i] < INFINITY ? lower : 0;
+                for (ptrdiff_t g = 0; g < bounds->n_groups; g++)
+                    bounds->lower[at * bounds->n_groups + g] = lower;
+                bounds->upper[at] = upper[i];
+                bounds->gap[at] = FN(gap_of)(lower, upper[i] * FN(GROWTH), 0);
+            }
+        }
+    }
+    return n_changed;
+}
+
 /* labels are of the rows [first, first + n_rows); rows that changed and their old labels go to moved and before, which may
    be NULL. n_measured and n_scored count distances to own centers and scores. Rows that meet centers are collected until
    they fill tiles. */
@@ -463,7 +504,7 @@ static ptrdiff_t FN(nearest_in_groups)(const kf_rows *rows, const kf_centers *ce
                                        int32_t *labels, int64_t *moved, int32_t *before, double *n_measured,
                                        double *n_scored)
 {
-    REAL error = (REAL)(rows->d / MIN_OF(L, 8) + 20) * ROUNDOFF;
+    REAL error = FN(error_of)(rows->d);
     ptrdiff_t done = 0, n_chosen = 0, n_changed = 0;
     *n_measured = *n_scored = 0.0;
     while (done < n_rows) {

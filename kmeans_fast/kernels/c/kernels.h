@@ -111,7 +111,6 @@ typedef struct {
 /* Bounds of each row (groups.inc.h); Euclidean, in data_unit. Centers [g * width, (g + 1) * width) are group g. */
 typedef struct {
     ptrdiff_t n_groups, width;
-    int are_new;         /* nothing is known of any row yet */
     float *upper;        /* n: the distance to the row's center is at most upper + risen[label] */
     float *lower;        /* n x n_groups: that to the other centers of a group at least lower - sunk[group] */
     float *gap;          /* n: while it exceeds parted[label], the label can't change */
@@ -178,6 +177,8 @@ typedef struct {
                                    ptrdiff_t stop, const double *c64, kf_box_scratch *scratch, int32_t *labels,
                                    int64_t *moved, int32_t *before, double *n_scored);
     size_t (*group_scratch_plan)(const kf_bounds *bounds, ptrdiff_t d, ptrdiff_t block_rows, kf_group_scratch *scratch, char *arena);
+    ptrdiff_t (*first_in_groups)(const kf_rows *rows, const kf_centers *centers, const kf_bounds *bounds, ptrdiff_t first,
+                                 ptrdiff_t n_rows, kf_scratch *scratch, int32_t *labels, int64_t *moved, int32_t *before);
     ptrdiff_t (*nearest_in_groups)(const kf_rows *rows, const kf_centers *centers, const kf_bounds *bounds, ptrdiff_t first,
                                    ptrdiff_t n_rows, kf_scratch *scratch, kf_group_scratch *more, int32_t *labels,
                                    int64_t *moved, int32_t *before, double *n_measured, double *n_scored);

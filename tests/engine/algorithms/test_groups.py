@@ -24,9 +24,10 @@ GROUP_EDGES = (1, 2, 7, 8, 9, 16, 17, 33)
 """Centers around the ends of vectors and groups."""
 
 
-@pytest.fixture
-def always(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Bounds from the third step on, whether or not they pay."""
+@pytest.fixture(params=["by_group", "one_for_all"])
+def always(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Bounds from the second step on, whether or not they pay; after either first pass."""
+    monkeypatch.setattr(groups, "MANY_MEASURED", -1.0 if request.param == "by_group" else 2.0)
     monkeypatch.setattr(Groups, "_is_promising", lambda self, k: self.totals.share_moved < 2)
     monkeypatch.setattr(Groups, "_judge", lambda self, *seen: None)
 
@@ -58,7 +59,7 @@ def test_the_bounds_hold_in_every_iteration(d: int, k: int, dtype: str, row: Row
             width = algorithm._bounds.width
             nearest = np.stack([dists[:, g * width : (g + 1) * width].min(axis=1) for g in range(n_groups)], axis=1)
             assert (lower <= nearest).all()
-            assert (lower > nearest / 2).mean() > 0.5, "bounds that say nothing"
+            assert (lower > nearest / 4).mean() > 0.5, "bounds that say nothing"
         if found.is_settled:
             break
     assert n_bounded > 5
@@ -115,6 +116,7 @@ def test_every_choice_in_random_order_gives_the_iterations_of_lloyd(
         if rng.random() < 0.3:
             self._bounds = None
 
+    monkeypatch.setattr(groups, "MANY_MEASURED", seed % 2 * 2.0 - 0.5)
     monkeypatch.setattr(Groups, "_is_promising", choice)
     monkeypatch.setattr(Groups, "_judge", judge)
     X = noise(3000, 11)
@@ -153,7 +155,7 @@ def test_few_rows_are_looked_at_where_clusters_lie_apart() -> None:
 def test_bounds_that_do_not_pay_are_given_up_and_awaited_longer(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(groups, "OF_A_MEASURED_ROW", 0)
     monkeypatch.setattr(groups, "OF_A_FEATURE", 0)
-    monkeypatch.setattr(groups, "FEW_MOVED", 1.0)
+    monkeypatch.setattr(groups, "FEW_MOVED", 0.9)
     X = noise(3000, 8, "float64")
     shard, has_bounds, expected = shard_of(X, 32, "groups", get_backend("compiled")), [], []
     for _ in iterate(shard, X[:32].copy(), 30):
@@ -170,11 +172,13 @@ def test_bounds_that_do_not_pay_are_given_up_and_awaited_longer(monkeypatch: pyt
 def test_reference_backends_pass_nothing_over_and_give_bounds_up() -> None:
     X = blobs(3000, 32, 64)
     shard = shard_of(X, 64, "groups", get_backend("identity"))
-    had_bounds = False
-    for _ in iterate(shard, X[:64].copy(), 12):
+    has_bounds = []
+    for step in iterate(shard, X[:64].copy(), 40):
         algorithm: Any = shard.algorithm
-        had_bounds |= algorithm._bounds is not None
-    assert had_bounds and algorithm._bounds is None and algorithm._measured > 0.5
+        has_bounds.append(algorithm._bounds is not None)
+        if step.is_settled or (any(has_bounds) and not has_bounds[-1]):
+            break
+    assert any(has_bounds) and not has_bounds[-1] and algorithm._measured > 0.5
 
 
 def test_memory_is_a_share_of_the_data() -> None:
@@ -220,6 +224,8 @@ def test_what_does_not_fit_is_refused() -> None:
     for start, k, n_shifts in ((100, 3, 3), (0, 4, 4), (0, 3, 2)):
         with pytest.raises(ValueError, match=f"next for row 0, were given 300 rows from {start} on, {k} centers"):
             backend.nearest_with_bounds(rows, bounds, start, 300, X[:k], np.zeros(n_shifts), labels[start:])
+    with pytest.raises(ValueError, match="row 0 of the slice has the label -1 before the pass"):
+        backend.nearest_with_bounds(rows, bounds, 0, 300, X[:3], np.zeros(3), labels - 1)
     with pytest.raises(ValueError, match="there must be one"):
         backend.make_bounds(rows, 0)
     with pytest.raises(ValueError, match="bounds of 300 rows"):
