@@ -170,7 +170,7 @@ def test_bounds_that_do_not_pay_are_given_up_and_awaited_longer(monkeypatch: pyt
 
 
 def test_reference_backends_pass_nothing_over_and_give_bounds_up() -> None:
-    X = blobs(3000, 32, 64)
+    X = noise(3000, 32)
     shard = shard_of(X, 64, "groups", get_backend("identity"))
     has_bounds = []
     for step in iterate(shard, X[:64].copy(), 40):
