@@ -192,6 +192,29 @@ def two_nearest(backend: Backend, rows: Rows, problem: Problem, n_threads: int) 
     return call
 
 
+def make_bounds(backend: Backend, rows: Rows, problem: Problem, n_threads: int) -> Call:
+    def call() -> None:
+        backend.make_bounds(rows, len(problem.centers), n_threads=n_threads)
+
+    return call
+
+
+def nearest_with_bounds(backend: Backend, rows: Rows, problem: Problem, n_threads: int) -> Call:
+    """A pass after one in which the centers hardly moved: most rows are passed over."""
+    k = len(problem.centers)
+    labels, bounds = problem.labels.copy(), backend.make_bounds(rows, k, n_threads=n_threads)
+    sq_shifts = np.full(k, 1e-12)
+
+    def call() -> Array:
+        backend.nearest_with_bounds(
+            rows, bounds, 0, rows.n, problem.centers, sq_shifts, labels, n_threads=n_threads
+        )
+        return labels
+
+    call()
+    return call
+
+
 def make_seeds(backend: Backend, rows: Rows, problem: Problem, n_threads: int) -> Call:
     sq_dists = np.empty(rows.n)
 
@@ -276,6 +299,8 @@ KERNEL_CALLS: dict[str, Build] = {
     "make_prefix": make_prefix,
     "nearest_by_prefix": nearest_by_prefix,
     "two_nearest": two_nearest,
+    "make_bounds": make_bounds,
+    "nearest_with_bounds": nearest_with_bounds,
     "make_seeds": make_seeds,
     "draw_rows": draw_rows,
     "candidate_gains": candidate_gains,

@@ -96,6 +96,10 @@ class Problem:
         untouched = np.arange(n) % 3 == 1
         assert (upper[untouched] == -7).all() and (lower[untouched] == -7).all(), "rows that nobody chose were written"
 
+        if rows.data_unit == 1.0:
+            for by_group in (True, False):
+                out.update(self._with_bounds(backend, rows, by_group, n_threads))
+
         sq_dists, shares = np.full(n, np.nan), np.random.default_rng(n).random((N_SEEDS, 3))
         seeds = backend.make_seeds(rows, n // 2, sq_dists, **threads)
         out["sq_dists to one seed"] = sq_dists.copy()
@@ -125,6 +129,29 @@ class Problem:
         labels = np.zeros(n, dtype=np.int32)
         backend.nearest(rows, 0, n, centers, labels, **threads)
         out["labels after release"] = labels
+        return out
+
+
+    def _with_bounds(self, backend: Any, rows: Any, by_group: bool, n_threads: int) -> dict[str, Any]:
+        """Passes with bounds, one of them in slices, over centers that move little, and far."""
+        n, k = len(self.X), len(self.centers)
+        bounds, out = backend.make_bounds(rows, k, by_group=by_group, n_threads=n_threads), {}
+        labels, old_centers = np.arange(n, dtype=np.int32) % k, self.centers
+        moved_a_bit = (self.centers + (self.centers[::-1] - self.centers) / 1024).astype(self.X.dtype)
+        passes = (self.centers, [n]), (moved_a_bit, [n]), (self.centers[::-1].copy(), [n // 3, n]), (self.centers, [n])
+        for i, (centers, stops) in enumerate(passes):
+            with np.errstate(all="ignore"):
+                moves = centers.astype(np.float64) - old_centers
+                sq_shifts = np.einsum("ij,ij->i", moves, moves)
+            for start, stop in zip([0, *stops[:-1]], stops, strict=True):
+                m = stop - start
+                moved, old = np.full(m, -7, dtype=np.int64), np.full(m, -7, dtype=np.int32)
+                n_moved = backend.nearest_with_bounds(
+                    rows, bounds, start, stop, centers, sq_shifts, labels[start:stop], moved, old, n_threads=n_threads
+                )
+                out[f"moved with bounds {by_group} {i} {start}"] = moved[:n_moved]
+                out[f"before with bounds {by_group} {i} {start}"] = old[:n_moved]
+            out[f"labels with bounds {by_group} {i}"], old_centers = labels.copy(), centers
         return out
 
 

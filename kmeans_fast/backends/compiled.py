@@ -28,6 +28,7 @@ try:
         _csr,
         _csr_sums,
         _distances,
+        _groups,
         _iterate,
         _kernels,
         _moves,
@@ -100,6 +101,8 @@ class Compiled:
     iterate = staticmethod(of_rows(_iterate.iterate, iterations_of(csr_nearest_and_sum, _centers.move_centers)))
     two_nearest = staticmethod(of_rows(_bounds.two_nearest, _csr.two_nearest))
     nearest_in_blocks = staticmethod(_boxes.nearest_in_blocks)
+    make_bounds = staticmethod(_groups.make_bounds)
+    nearest_with_bounds = staticmethod(_groups.nearest_with_bounds)
     nearest_by_prefix = staticmethod(_prefix.nearest_by_prefix)
     make_seeds = staticmethod(_seeding.make_seeds)
     draw_rows = staticmethod(_seeding.draw_rows)

@@ -279,6 +279,33 @@ def nearest_in_blocks(
     return nearest(rows, 0, rows.n, centers, labels, moved, before)
 
 
+@dataclass
+class NumpyBounds:
+    n_measured: float = 0.0
+    n_scored: float = 0.0
+
+
+def make_bounds(rows: NumpyRows, k: int, *, by_group: bool = True, n_threads: int = 1) -> NumpyBounds:
+    return NumpyBounds()
+
+
+def nearest_with_bounds(
+    rows: NumpyRows,
+    bounds: NumpyBounds,
+    start: int,
+    stop: int,
+    centers: Array,
+    sq_shifts: Floats,
+    labels: Labels,
+    moved: Indices | None = None,
+    before: Labels | None = None,
+    *,
+    n_threads: int = 1,
+) -> int:
+    bounds.n_scored = float(rows.n) * len(centers)
+    return nearest(rows, start, stop, centers, labels, moved, before)
+
+
 def plan_prefix(rows: NumpyRows, centers: Array, most_work: float = 1.0) -> PrefixPlan | None:
     return None if rows.is_sparse else Principal.of(rows.X, rows.origin).plan(centers, most_work)
 

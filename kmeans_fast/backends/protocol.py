@@ -50,6 +50,8 @@ KERNELS = (
     "two_nearest",
     "make_blocks",
     "nearest_in_blocks",
+    "make_bounds",
+    "nearest_with_bounds",
     "plan_prefix",
     "make_prefix",
     "nearest_by_prefix",
@@ -117,6 +119,15 @@ class Blocks(Protocol):
 
     n_scored: float
     """Pairs of a row and a center that the last call of ``nearest_in_blocks`` scored."""
+
+
+class Bounds(Protocol):
+    """What is known of the distances of all rows to their own centers, and to groups of other ones."""
+
+    n_measured: float
+    """Rows whose distance to their own center the last pass of ``nearest_with_bounds`` measured."""
+    n_scored: float
+    """Pairs of a row and a center that it scored."""
 
 
 class PrefixPlan(NamedTuple):
@@ -321,6 +332,33 @@ class Backend(Protocol):
         n_threads: int = 1,
     ) -> int:
         """``nearest`` for all rows; labels (n,) are those that ``blocks`` have. ``moved`` is in an order of its own."""
+
+    def make_bounds(self, rows: Rows, k: int, *, by_group: bool = True, n_threads: int = 1) -> Bounds:
+        """Bounds for k centers, of which nothing is known yet: at most half as many bytes as X and 12 a row.
+
+        Without a ``copy_budget`` for a copy, 12 bytes a row. For arrays whose data_unit is 1. The first pass finds a
+        bound of each group, or one for all of them, which is less work, and more for rows that move later.
+        """
+
+    def nearest_with_bounds(
+        self,
+        rows: Rows,
+        bounds: Any,
+        start: int,
+        stop: int,
+        centers: Array,
+        sq_shifts: Floats,
+        labels: Labels,
+        moved: Indices | None = None,
+        before: Labels | None = None,
+        *,
+        n_threads: int = 1,
+    ) -> int:
+        """``nearest`` for one slice of a pass over all rows, slices in order.
+
+        labels (m,) are of the last pass; before the first one, any of 0 to k - 1. ``sq_shifts`` (k,)
+        are the squared moves of the centers since the last pass, in data_unit**2.
+        """
 
     def plan_prefix(self, rows: Rows, centers: Array, most_work: float = 1.0) -> PrefixPlan | None:
         """What a sample of the rows (data_unit 1) says of centers (k, d).

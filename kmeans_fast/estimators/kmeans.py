@@ -48,10 +48,10 @@ class KMeans(CallbackSupportMixin, BaseKMeans):
         Source of the random numbers; an int gives the same result in every call.
     copy_x : bool, default=True
         Accepted for compatibility: X is never modified.
-    algorithm : {'auto', 'lloyd', 'hamerly', 'boxes', 'prefix', 'elkan'}, default='auto'
+    algorithm : {'auto', 'lloyd', 'hamerly', 'groups', 'boxes', 'prefix', 'elkan'}, default='auto'
         How the nearest centers are found: 'lloyd' looks at every row and center, 'hamerly' keeps two bounds a row,
-        'boxes' is for up to four features, 'prefix' for many of which few axes hold most of the spread; 'auto' (and
-        'elkan') chooses by the data. The result is one.
+        'groups' one for each group of centers, 'boxes' is for up to four features, 'prefix' for many of which few axes
+        hold most of the spread; 'auto' (and 'elkan') chooses by the data. The result is one.
     backend : {'auto', 'compiled', 'identity', 'broadcast', 'loop'}, default='auto'
         The kernels; 'auto' is 'compiled'. The labels are the same for all of them.
     n_threads : int or None, default=None
@@ -210,7 +210,9 @@ class KMeans(CallbackSupportMixin, BaseKMeans):
             )
             self._algorithm = "lloyd"
         if self._algorithm not in ALGORITHMS:
-            self._algorithm = choose(X.shape[0], X.size // X.shape[0], self.n_clusters, X.dtype)
+            self._algorithm = choose(
+                X.shape[0], X.size // X.shape[0], self.n_clusters, X.dtype, is_sparse=not isinstance(X, np.ndarray)
+            )
 
     def _best_run(
         self, X: Array, backend: Backend, rows: Rows, n_threads: int, task: Task, random_state: RandomState

@@ -5,6 +5,7 @@ cdef extern from "c/kernels.h" nogil:
     ctypedef enum kf_shape:
         KF_LANES_ARE_POINTS
         KF_LANES_ARE_CENTERS
+        KF_GROUPS_OF_CENTERS
         KF_DECIDE_ONLY
 
     enum:
@@ -99,6 +100,18 @@ cdef extern from "c/kernels.h" nogil:
         int32_t* common
         int32_t* kept
 
+    ctypedef struct kf_bounds:
+        Py_ssize_t n_groups, width
+        float* upper
+        float* lower
+        float* gap
+        float* risen
+        float* parted
+        float* sunk
+
+    ctypedef struct kf_group_scratch:
+        void* own
+
     ctypedef struct kf_survey:
         double largest, smallest, sq_spread
 
@@ -159,7 +172,7 @@ cdef extern from "c/kernels.h" nogil:
 
     ctypedef struct kf_table:
         const char* isa
-        int itemsize, tile_rows
+        int itemsize, tile_rows, vector_width
         kf_survey (*survey)(const void*, Py_ssize_t n, const double* origin) noexcept nogil
         size_t (*tiles_bytes)(Py_ssize_t n, Py_ssize_t d) noexcept nogil
         kf_shape (*choose_shape)(const kf_rows*, Py_ssize_t n_rows, Py_ssize_t k) noexcept nogil
@@ -218,6 +231,14 @@ cdef extern from "c/kernels.h" nogil:
                                         Py_ssize_t first, Py_ssize_t n_rows, char* arena, int32_t* labels,
                                         float* upper, float* lower, int64_t* moved, int32_t* before,
                                         kf_prefix_counts*) noexcept nogil
+        size_t (*group_scratch_plan)(const kf_bounds*, Py_ssize_t d, Py_ssize_t block_rows, kf_group_scratch*,
+                                     char* arena) noexcept nogil
+        Py_ssize_t (*first_in_groups)(const kf_rows*, const kf_centers*, const kf_bounds*, Py_ssize_t first, Py_ssize_t n_rows,
+                                      kf_scratch*, int32_t* labels, int64_t* moved, int32_t* before) noexcept nogil
+        Py_ssize_t (*nearest_in_groups)(const kf_rows*, const kf_centers*, const kf_bounds*, Py_ssize_t first,
+                                        Py_ssize_t n_rows, kf_scratch*, kf_group_scratch*, int32_t* labels,
+                                        int64_t* moved, int32_t* before, double* n_measured,
+                                        double* n_scored) noexcept nogil
         void (*distances)(const kf_rows*, const kf_centers*, Py_ssize_t first, Py_ssize_t n_rows, kf_scratch*,
                           void* out) noexcept nogil
         size_t (*sum_distances_bytes)(Py_ssize_t d) noexcept nogil

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from ...backends.protocol import Array, Backend, Floats, Labels, Rows
 from ..moving_sums import MovingSums
 from ..partials import Partials
+from . import groups
 from .boxes import MOST_FEATURES, Boxes
 from .hamerly import LEAST_WORK, Hamerly
 from .lloyd import Lloyd
@@ -46,6 +47,10 @@ class Entry:
 ALGORITHMS: dict[str, Entry] = {
     "lloyd": Entry(Lloyd, ("nearest", "nearest_and_sum", "sum_by_label", "move")),
     "hamerly": Entry(Hamerly, ("nearest", "nearest_and_sum", "sum_by_label", "move", "two_nearest")),
+    "groups": Entry(
+        groups.build,
+        ("nearest", "nearest_and_sum", "sum_by_label", "move", "two_nearest", "make_bounds", "nearest_with_bounds"),
+    ),
     "boxes": Entry(Boxes, ("nearest", "nearest_and_sum", "sum_by_label", "move", "make_blocks", "nearest_in_blocks")),
     "prefix": Entry(
         Prefix,
@@ -63,13 +68,17 @@ ALGORITHMS: dict[str, Entry] = {
 }
 
 
-def choose(n: int, d: int, k: int, dtype: npt.DTypeLike) -> str:
+def choose(n: int, d: int, k: int, dtype: npt.DTypeLike, *, is_sparse: bool = False) -> str:
     """The name of the algorithm for n rows of d features (of a matrix in CSR: of d stored values) and k centers.
 
     By size alone, never by a clock.
     """
-    if d <= MOST_FEATURES and k >= 8 and n >= 16 * k and n >= 4096:
-        return "boxes"
-    if k * d >= LEAST_WORK and n >= 4 * k:
-        return "prefix" if d >= LEAST_FEATURES and k >= LEAST_CENTERS else "hamerly"
-    return "lloyd"
+    if is_sparse:
+        return "hamerly" if k * d >= LEAST_WORK and n >= 4 * k else "lloyd"
+    if d <= MOST_FEATURES:
+        return "boxes" if k >= 8 and n >= 16 * k and n >= 4096 else "lloyd"
+    if n < 4 * k:
+        return "lloyd"
+    if k * d >= LEAST_WORK and d >= LEAST_FEATURES and k >= LEAST_CENTERS:
+        return "prefix"
+    return "groups" if k * d >= groups.LEAST_WORK else "lloyd"

@@ -140,6 +140,18 @@ static void FN(settle_in_float64)(const kf_rows *rows, const kf_centers *centers
 }
 #endif
 
+/* The labels that certify() left open. */
+static void FN(settle_doubtful)(const kf_rows *rows, const kf_centers *centers, ptrdiff_t n_doubtful, kf_scratch *s)
+{
+#if REAL_IS_FLOAT
+    if (n_doubtful > FN(FEW_DOUBTFUL) && centers->width64 > 0) {
+        FN(settle_in_float64)(rows, centers, n_doubtful, s);
+        return;
+    }
+#endif
+    FN(decide_rows)(rows, centers, s->doubtful, n_doubtful, s);
+}
+
 /* Labels of the rows s->chosen[0, n_rows), to s->found; lower bounds of second - best to s->gaps if there are any. */
 static void FN(settle)(const kf_rows *rows, const kf_centers *centers, ptrdiff_t n_rows, kf_scratch *s)
 {
@@ -158,13 +170,7 @@ static void FN(settle)(const kf_rows *rows, const kf_centers *centers, ptrdiff_t
             FN(score_centers)(rows, centers, s->chosen + first, n_here, s);
         n_doubtful = FN(certify)(rows, &centers->bound, first, n_here, n_doubtful, s);
     }
-#if REAL_IS_FLOAT
-    if (n_doubtful > FN(FEW_DOUBTFUL) && centers->width64 > 0) {
-        FN(settle_in_float64)(rows, centers, n_doubtful, s);
-        return;
-    }
-#endif
-    FN(decide_rows)(rows, centers, s->doubtful, n_doubtful, s);
+    FN(settle_doubtful)(rows, centers, n_doubtful, s);
 }
 
 enum { FN(LABELS_AT_ONCE) = 16 };

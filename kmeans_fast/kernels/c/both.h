@@ -66,7 +66,7 @@
 
 #define TABLE(suffix, type)                                                                                            \
     {                                                                                                                  \
-        .isa = ISA_NAME, .itemsize = sizeof(type), .tile_rows = POINTS_OF_TILE_##suffix,                                    \
+        .isa = ISA_NAME, .itemsize = sizeof(type), .tile_rows = POINTS_OF_TILE_##suffix, .vector_width = N_LANES_##suffix,                                    \
         .survey = survey_##suffix, .tiles_bytes = tiles_bytes_##suffix,                                        \
         .choose_shape = choose_shape_##suffix, .centers_plan = centers_plan_##suffix,                                  \
         .centers_parts = centers_parts_##suffix, .pack_part = pack_part_##suffix, .bind_bound = bind_bound_##suffix,   \
@@ -81,6 +81,8 @@
         .rotate = rotate_##suffix, .prefix_plan = prefix_plan_##suffix, .prefix_bytes = prefix_bytes_##suffix,         \
         .pack_prefix = pack_prefix_##suffix, .bind_prefix = bind_prefix_##suffix,                                      \
         .nearest_by_prefix = nearest_by_prefix_##suffix,                                                               \
+        .group_scratch_plan = group_scratch_plan_##suffix, .first_in_groups = first_in_groups_##suffix,                \
+        .nearest_in_groups = nearest_in_groups_##suffix,                                                               \
         .distances = distances_##suffix, .sum_distances_bytes = sum_distances_bytes_##suffix,                              \
         .sum_distances = sum_distances_##suffix, .csr = CSR_TABLE(suffix),                                                     \
     }

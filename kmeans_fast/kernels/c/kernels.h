@@ -29,7 +29,7 @@ enum {
 };
 
 /* Which axis the lanes of a vector run along in the fused kernel. */
-typedef enum { KF_LANES_ARE_POINTS, KF_LANES_ARE_CENTERS, KF_DECIDE_ONLY } kf_shape;
+typedef enum { KF_LANES_ARE_POINTS, KF_LANES_ARE_CENTERS, KF_GROUPS_OF_CENTERS, KF_DECIDE_ONLY } kf_shape;
 
 typedef struct {
     const void *x;         /* n x d, as given */
@@ -191,6 +191,27 @@ typedef struct {
     double found, scored, decided; /* those that these left open, that all coordinates did, that the score did */
 } kf_prefix_counts;
 
+/* Bounds of each row (groups.inc.h); Euclidean, in data_unit. Centers [g * width, (g + 1) * width) are group g. */
+typedef struct {
+    ptrdiff_t n_groups, width;
+    float *upper;        /* n: the distance to the row's center is at most upper + risen[label] */
+    float *lower;        /* n x n_groups: that to the other centers of a group at least lower - sunk[group] */
+    float *gap;          /* n: while it exceeds parted[label], the label can't change */
+    float *risen, *parted; /* k: how far a center went; and how far it and another one did */
+    float *sunk;         /* n_groups: how far a center of the group went */
+} kf_bounds;
+
+typedef struct {
+    ptrdiff_t *open;      /* rows of a call that have yet to be measured */
+    void *own;            /* rows of a call, of REAL: squared distances to their centers, rounded down */
+    float *limit, *least; /* rows of a call: what other centers must exceed; what the nearest of them does */
+    void *allowed;        /* block_rows of REAL: how far the two best scores must lie apart */
+    void *met, *others;   /* block_rows x n_groups of REAL: the two best scores of each group that a row met, else NaN */
+    void *tile;           /* some rows of REAL */
+    int16_t *lists;       /* n_groups x block_rows: places in the block of the rows that meet a group */
+    int32_t *counts;      /* n_groups */
+} kf_group_scratch;
+
 /* What a look at a block of values gives; largest is inf or NaN if not all of them are finite. */
 typedef struct {
     double largest, smallest; /* of the absolute values that are not 0; 0 and inf if there are none */
@@ -200,7 +221,7 @@ typedef struct {
 typedef struct {
     const char *isa;
     int itemsize;
-    int tile_rows;
+    int tile_rows, vector_width;
     kf_survey (*survey)(const void *values, ptrdiff_t n, const double *origin);
     size_t (*tiles_bytes)(ptrdiff_t n, ptrdiff_t d);
     kf_shape (*choose_shape)(const kf_rows *rows, ptrdiff_t n_rows, ptrdiff_t k);
@@ -260,6 +281,12 @@ typedef struct {
                                    const kf_prefix_centers *places, ptrdiff_t first, ptrdiff_t n_rows, char *arena,
                                    int32_t *labels, float *upper, float *lower, int64_t *moved, int32_t *before,
                                    kf_prefix_counts *counts);
+    size_t (*group_scratch_plan)(const kf_bounds *bounds, ptrdiff_t d, ptrdiff_t block_rows, kf_group_scratch *scratch, char *arena);
+    ptrdiff_t (*first_in_groups)(const kf_rows *rows, const kf_centers *centers, const kf_bounds *bounds, ptrdiff_t first,
+                                 ptrdiff_t n_rows, kf_scratch *scratch, int32_t *labels, int64_t *moved, int32_t *before);
+    ptrdiff_t (*nearest_in_groups)(const kf_rows *rows, const kf_centers *centers, const kf_bounds *bounds, ptrdiff_t first,
+                                   ptrdiff_t n_rows, kf_scratch *scratch, kf_group_scratch *more, int32_t *labels,
+                                   int64_t *moved, int32_t *before, double *n_measured, double *n_scored);
     void (*distances)(const kf_rows *rows, const kf_centers *centers, ptrdiff_t first, ptrdiff_t n_rows,
                       kf_scratch *scratch, void *out);
     size_t (*sum_distances_bytes)(ptrdiff_t d);

@@ -60,7 +60,7 @@ static size_t FN(centers_plan)(kf_centers *centers, char *arena)
     }
 #endif
     centers->direct = TAKE(double, centers->direct_rows * centers->padded_d);
-    centers->width = is_points ? FN(group_width)(d, k) : PANEL_WIDTH;
+    centers->width = is_points ? FN(group_width)(d, k) : centers->shape == KF_GROUPS_OF_CENTERS ? L : PANEL_WIDTH;
     centers->n_groups = is_scored ? (k + centers->width - 1) / centers->width : 0;
     if (is_scored) {
         centers->sq_norms = TAKE(double, k);
@@ -147,7 +147,7 @@ static size_t FN(scratch_plan)(const kf_rows *rows, const kf_centers *centers, i
     scratch->second = TAKE(REAL, m);
     scratch->index = TAKE(INT, m);
     if (centers->shape != KF_DECIDE_ONLY) {
-        scratch->block = TAKE(REAL, (is_points ? FN(tiles_at_once)(d, centers->k, m) * TILE_ROWS : m) * d);
+        scratch->block = TAKE(REAL, (is_points ? FN(tiles_at_once)(d, centers->k, m) * TILE_ROWS : m) * d + L);
     }
     if (centers->shape == KF_LANES_ARE_CENTERS) {
         scratch->lane_state = TAKE(REAL, m * FN(LANE_STATE));

@@ -59,9 +59,18 @@
 #endif
 
 #if HAS_VECTORS
+#define LOWEST_BIT(bits) __builtin_ctz(bits)
 #define FETCH(address) __builtin_prefetch(address)
 #else
 #define FETCH(address) ((void)(address))
+#define LOWEST_BIT(bits) lowest_bit(bits)
+static inline int lowest_bit(uint32_t bits)
+{
+    int place = 0;
+    while (!(bits >> place & 1))
+        place++;
+    return place;
+}
 #endif
 
 #define CONCAT_(a, b) a##_##b

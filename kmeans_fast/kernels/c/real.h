@@ -25,6 +25,7 @@ _Static_assert(KF_GROUP_ALIGNMENT % TILE_ROWS == 0, "a tile may not span two gro
 #include "measure.inc.h"
 #include "bounds.inc.h"
 #include "prefix.inc.h"
+#include "groups.inc.h"
 #include "seeding.inc.h"
 #include "distances.inc.h"
 #include "sum_distances.inc.h"

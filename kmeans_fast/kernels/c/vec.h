@@ -167,3 +167,29 @@ ALWAYS_INLINE void FN(transpose)(V *a)
 #ifndef HAS_TRANSPOSE
 #define HAS_TRANSPOSE 0
 #endif
+
+/* a where mask is set, else 0. */
+#if VEC_BYTES == 0
+ALWAYS_INLINE V FN(keep)(I mask, V a) { return mask ? a : 0; }
+#else
+ALWAYS_INLINE V FN(keep)(I mask, V a) { return (V)((I)a & mask); }
+#endif
+
+/* L rows of L values to columns, with or without the instructions for it. */
+ALWAYS_INLINE void FN(to_columns)(V *a)
+{
+#if HAS_TRANSPOSE
+    FN(transpose)(a);
+#elif VEC_BYTES > 0
+    REAL rows[FN(N_LANES)][FN(N_LANES)], columns[FN(N_LANES)][FN(N_LANES)];
+    for (int i = 0; i < FN(N_LANES); i++)
+        FN(store)(rows[i], a[i]);
+    for (int i = 0; i < FN(N_LANES); i++)
+        for (int t = 0; t < FN(N_LANES); t++)
+            columns[t][i] = rows[i][t];
+    for (int t = 0; t < FN(N_LANES); t++)
+        a[t] = FN(load)(columns[t]);
+#else
+    (void)a;
+#endif
+}

@@ -1,0 +1,144 @@
+"""One upper bound a row and one lower bound per group of centers: most rows, and most groups, are passed over.
+
+Source: Ding et al., Yinyang k-means: a drop-in replacement of the classic k-means with consistent speedup, 2015.
+
+Bounds take at most half as many bytes as X and 12 a row (without a ``copy_budget`` for a copy, 12 a row), from the pass
+on for which they are expected to pay. Before it, and after it did not, a step is Lloyd's.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from ...backends.protocol import Array, Backend, Bounds, Floats, Indices, Labels, Rows
+from ..partials import Partials
+from ..slices import row_slices
+from .hamerly import Hamerly
+from .lloyd import Lloyd
+
+LEAST_WORK = 256
+"""Products of a row in a step of plain Lloyd: with fewer, bounds would never pay."""
+
+FEW_MOVED = 1 / 20
+"""Share of the rows that moved last: with more of them, centers go so far that bounds hold for few rows."""
+
+OF_A_SCORE = 6
+"""What a score costs beside its d products, in products of the dense kernel; the next four are in the same unit."""
+
+OF_A_SCORE_IN_GROUPS = 16
+OF_A_ROW = 150
+"""What a row costs that its bounds pass over."""
+
+OF_A_MEASURED_ROW = 3500
+"""What the others cost, beside OF_A_FEATURE for each feature and the scores of the groups that they meet."""
+
+OF_A_FEATURE = 50
+
+MANY_MEASURED = 0.5
+"""Share of the rows expected to be measured: with more of them, the first pass finds a bound of each group."""
+
+FIRST = 1 / 3
+"""What one bound for all groups costs in the first pass, as a share of measuring all rows."""
+
+RISK = 1 / 5
+"""What making bounds may cost, as a share of Lloyd's passes so far: the run may end before they pay."""
+
+LOSSES = 2
+"""Passes in a row that cost more than Lloyd's, after which bounds are given up."""
+
+
+class Groups(Lloyd):
+    def __init__(self, backend: Backend, rows: Rows, labels: Labels, n_threads: int) -> None:
+        super().__init__(backend, rows, labels, n_threads)
+        self._bounds: Bounds | None = None
+        self._centers: Array | None = None
+        self._n_losses = self._n_plain = 0
+        self._measured = 0.5
+        """Share of the rows expected to be measured, for ``k * share_moved`` of 1; grows where bounds did not pay."""
+        self._met = 0.3
+        """Share of the centers that a measured row is expected to meet."""
+
+    def step(self, centers: Array, sq_shifts: Floats | None) -> Partials:
+        if sq_shifts is None or (self._bounds is None and not self._is_promising(len(centers))):
+            self._bounds = None
+            self._n_plain += 1
+            return super().step(centers, sq_shifts)
+        is_first = self._bounds is None
+        bounds, share_moved = self._bounds, self.totals.share_moved
+        if bounds is None:
+            by_group = self._expected(len(centers)) > MANY_MEASURED
+            bounds = self.backend.make_bounds(self.rows, len(centers), by_group=by_group, n_threads=self.n_threads)
+        n_changed = self._pass(bounds, centers, sq_shifts, *self.totals.room())
+        self._bounds, self._centers = bounds, centers.copy()
+        if not is_first:
+            self._judge(bounds, len(centers), share_moved)
+        return self.totals.follow(n_changed)
+
+    def assign(self, centers: Array) -> None:
+        if self._bounds is None or self._centers is None:
+            super().assign(centers)
+            return
+        moves = centers.astype(np.float64) - self._centers
+        self._pass(self._bounds, centers, np.einsum("ij,ij->i", moves, moves), None, None)
+        self._centers = centers.copy()
+
+    def _pass(
+        self, bounds: Bounds, centers: Array, sq_shifts: Floats, moved: Indices | None, before: Labels | None
+    ) -> int:
+        n_changed = 0
+        for start, stop in row_slices(0, self.rows.n, len(centers) * self.rows.d):
+            n_new = self.backend.nearest_with_bounds(
+                self.rows,
+                bounds,
+                start,
+                stop,
+                centers,
+                sq_shifts,
+                self.labels[start:stop],
+                None if moved is None else moved[start:stop],
+                None if before is None else before[start:stop],
+                n_threads=self.n_threads,
+            )
+            if moved is not None and before is not None and n_changed < start:
+                moved[n_changed : n_changed + n_new] = moved[start : start + n_new]
+                before[n_changed : n_changed + n_new] = before[start : start + n_new]
+            n_changed += n_new
+        return n_changed
+
+    def _expected(self, k: int) -> float:
+        """Share of the rows that are expected to be measured."""
+        return min(1.0, self._measured * math.sqrt(k * self.totals.share_moved))
+
+    def _is_promising(self, k: int) -> bool:
+        """Whether a pass with bounds is expected to cost less than Lloyd's, and the first one little beside the run."""
+        if self.totals.share_moved > FEW_MOVED or self.rows.data_unit != 1.0:
+            return False
+        measured, of_lloyd = self._expected(k), self._cost_of_lloyd(k)
+        of_first = self._cost(k, 1.0, 0.0) if measured > MANY_MEASURED else self._cost(k, FIRST, 0.0)
+        return self._cost(k, measured, measured * self._met) < of_lloyd and self._n_plain * of_lloyd * RISK >= of_first
+
+    def _judge(self, bounds: Bounds, k: int, share_moved: float) -> None:
+        """Give bounds up where they cost more than they spare; what was seen says when to try again."""
+        measured, scored = bounds.n_measured / self.rows.n, bounds.n_scored / self.rows.n / k
+        self._n_losses = 1 + self._n_losses if self._cost(k, measured, scored) > self._cost_of_lloyd(k) else 0
+        if self._n_losses >= LOSSES:
+            self._n_losses = self._n_plain = 0
+            self._bounds, self._centers = None, None
+            self._measured = max(2 * self._measured, measured / math.sqrt(k * max(share_moved, 1 / self.rows.n)))
+            self._met = max(self._met, scored / max(measured, 1 / self.rows.n))
+
+    def _cost(self, k: int, measured: float, scored: float) -> float:
+        """Of a row, where so many of the rows are measured and so many of all pairs are scored."""
+        d, wide = self.rows.d, self.rows.X.dtype.itemsize / 4
+        beside = OF_A_ROW + measured * (OF_A_MEASURED_ROW + OF_A_FEATURE * d)
+        return beside / wide + scored * k * (d + OF_A_SCORE_IN_GROUPS)
+
+    def _cost_of_lloyd(self, k: int) -> float:
+        return float(k * (self.rows.d + OF_A_SCORE))
+
+
+def build(backend: Backend, rows: Rows, labels: Labels, n_threads: int) -> Lloyd:
+    """Rows in CSR have one lower bound each."""
+    return (Hamerly if rows.is_sparse else Groups)(backend, rows, labels, n_threads)

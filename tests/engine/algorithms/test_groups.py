@@ -1,0 +1,245 @@
+"""Bounds per group hold, spare work, and are given up where they do not; every choice gives Lloyd's iterations."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy.sparse import csr_array
+from tables import Row, every_backend, every_case, every_isa
+
+from kmeans_fast.backends import get_backend
+from kmeans_fast.engine.algorithms import ALGORITHMS, choose, groups
+from kmeans_fast.engine.algorithms.groups import Groups
+from kmeans_fast.engine.algorithms.hamerly import Hamerly
+from kmeans_fast.engine.algorithms.lloyd import Lloyd
+from kmeans_fast.engine.loop import finish, iterate
+from kmeans_fast.engine.shard import Shard
+
+from .test_hamerly import blobs, shard_of
+from .test_table import data_of, trace
+
+GROUP_EDGES = (1, 2, 7, 8, 9, 16, 17, 33)
+"""Centers around the ends of vectors and groups."""
+
+
+@pytest.fixture(params=["by_group", "one_for_all"])
+def always(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Bounds from the second step on, whether or not they pay; after either first pass."""
+    monkeypatch.setattr(groups, "MANY_MEASURED", -1.0 if request.param == "by_group" else 2.0)
+    monkeypatch.setattr(Groups, "_is_promising", lambda self, k: self.totals.share_moved < 2)
+    monkeypatch.setattr(Groups, "_judge", lambda self, *seen: None)
+
+
+def noise(n: int, d: int, dtype: str = "float32") -> Any:
+    return np.random.default_rng([n, d]).standard_normal((n, d)).astype(dtype)
+
+
+@every_isa
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize(("d", "k"), [(3, 5), (19, 40), (35, 17), (130, 20)])
+@pytest.mark.usefixtures("always")
+def test_the_bounds_hold_in_every_iteration(d: int, k: int, dtype: str, row: Row) -> None:
+    X = noise(1500, d, dtype)
+    mine, plain = (shard_of(X, k, name, row.open()) for name in ("groups", "lloyd"))
+    n_bounded = 0
+    for found, expected in zip(iterate(mine, X[:k].copy(), 25), iterate(plain, X[:k].copy(), 25), strict=True):
+        np.testing.assert_array_equal(mine.labels, plain.labels)
+        np.testing.assert_array_equal(found.new_centers, expected.new_centers)
+        algorithm: Any = mine.algorithm
+        if algorithm._bounds is not None:
+            n_bounded += 1
+            n_groups = algorithm._bounds.n_groups
+            upper, lower = np.empty(len(X), np.float32), np.empty((len(X), n_groups), np.float32)
+            algorithm._bounds.tell(mine.labels, upper, lower)
+            dists = np.sqrt(((X[:, None, :] - found.centers.astype(np.longdouble)) ** 2).sum(axis=-1))
+            assert (upper >= np.take_along_axis(dists, mine.labels[:, None], axis=1)[:, 0]).all()
+            np.put_along_axis(dists, mine.labels[:, None], np.inf, axis=1)
+            width = algorithm._bounds.width
+            nearest = np.stack([dists[:, g * width : (g + 1) * width].min(axis=1) for g in range(n_groups)], axis=1)
+            assert (lower <= nearest).all()
+            assert (lower > nearest / 4).mean() > 0.5, "bounds that say nothing"
+        if found.is_settled:
+            break
+    assert n_bounded > 5
+
+
+@every_isa
+@pytest.mark.parametrize("kind", ["noise", "blobs", "lattice", "duplicates", "digits"])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.usefixtures("always")
+def test_iterations_with_bounds_are_those_of_lloyd(kind: str, dtype: str, row: Row) -> None:
+    for d in (1, 4, 7, 16, 29):
+        X, k = data_of(kind, 2000, d)
+        X = X.astype(dtype)
+        init = X[np.random.default_rng(d).choice(len(X), k, replace=False)]
+        expected = trace("lloyd", row.open(), X, None, init, 20)
+        for n_threads in (1, 3):
+            assert trace("groups", row.open(), X, None, init, 20, n_threads) == expected, f"{d=} {n_threads=}"
+
+
+@every_isa
+@every_case
+@pytest.mark.usefixtures("always")
+def test_hostile_data_have_the_iterations_of_lloyd(case: Any, dtype: str, row: Row) -> None:
+    X, centers, weights = case.build(dtype, n=300)
+    if row.open().prepare(X).data_unit != 1.0:
+        with pytest.raises(ValueError, match="data_unit"):
+            row.open().make_bounds(row.open().prepare(X), 2)
+        return
+    expected = trace("lloyd", row.open(), X, weights, centers, 8)
+    assert trace("groups", row.open(), X, weights, centers, 8) == expected
+
+
+@every_isa
+@pytest.mark.parametrize("k", GROUP_EDGES)
+@pytest.mark.usefixtures("always")
+def test_any_number_of_centers_fills_groups(k: int, row: Row) -> None:
+    X = np.concatenate([noise(600, 12), noise(70, 12) * 20])
+    expected = trace("lloyd", row.open(), X, None, X[:k], 12)
+    assert trace("groups", row.open(), X, None, X[:k], 12) == expected
+
+
+@every_isa
+@pytest.mark.parametrize("seed", range(4))
+def test_every_choice_in_random_order_gives_the_iterations_of_lloyd(
+    seed: int, row: Row, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rng, chosen = np.random.default_rng(seed), []
+
+    def choice(self: Groups, k: int) -> bool:
+        chosen.append(bool(rng.random() < 0.5) and self.totals.share_moved < 2)
+        return chosen[-1]
+
+    def judge(self: Groups, *seen: Any) -> None:
+        if rng.random() < 0.3:
+            self._bounds = None
+
+    monkeypatch.setattr(groups, "MANY_MEASURED", seed % 2 * 2.0 - 0.5)
+    monkeypatch.setattr(Groups, "_is_promising", choice)
+    monkeypatch.setattr(Groups, "_judge", judge)
+    X = noise(3000, 11)
+    expected = trace("lloyd", row.open(), X, None, X[:24], 40)
+    assert trace("groups", row.open(), X, None, X[:24], 40) == expected
+    assert 2 < sum(chosen) < len(chosen), "one of the choices was not made"
+
+
+@pytest.mark.parametrize("n_iter", [4, 9])
+@pytest.mark.usefixtures("always")
+def test_the_last_labels_come_from_the_bounds_too(n_iter: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    X = blobs(20_000, 32, 64)
+    expected, shard = (shard_of(X, 64, name, get_backend("compiled")) for name in ("lloyd", "groups"))
+    finish(expected, list(iterate(expected, X[:64].copy(), n_iter))[-1])
+    last = list(iterate(shard, X[:64].copy(), n_iter))[-1]
+    assert not last.is_settled
+    monkeypatch.setattr(Lloyd, "assign", lambda self, centers: pytest.fail("every row met every center"))
+    finish(shard, last)
+    np.testing.assert_array_equal(shard.labels, expected.labels)
+
+
+def test_few_rows_are_looked_at_where_clusters_lie_apart() -> None:
+    X, measured, scored = blobs(20_000, 32, 256), [], []
+    shard = shard_of(X, 256, "groups", get_backend("compiled"))
+    for step in iterate(shard, X[:256].copy(), 100):
+        algorithm: Any = shard.algorithm
+        if algorithm._bounds is not None:
+            measured.append(algorithm._bounds.n_measured / len(X))
+            scored.append(algorithm._bounds.n_scored / len(X) / 256)
+        if step.is_settled:
+            break
+    assert len(scored) > 5 and measured[0] == scored[0] == 1.0
+    assert np.median(measured[1:]) < 0.5 and np.median(scored[1:]) < 0.06
+
+
+def test_bounds_that_do_not_pay_are_given_up_and_awaited_longer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(groups, "OF_A_MEASURED_ROW", 0)
+    monkeypatch.setattr(groups, "OF_A_FEATURE", 0)
+    monkeypatch.setattr(groups, "FEW_MOVED", 0.9)
+    X = noise(3000, 8, "float64")
+    shard, has_bounds, expected = shard_of(X, 32, "groups", get_backend("compiled")), [], []
+    for _ in iterate(shard, X[:32].copy(), 30):
+        algorithm: Any = shard.algorithm
+        has_bounds.append(algorithm._bounds is not None)
+        expected.append(algorithm._measured)
+        monkeypatch.setattr(groups, "OF_A_MEASURED_ROW", 100_000 if has_bounds[-1] else 0)
+    first = has_bounds.index(True)
+    assert first == 2
+    assert has_bounds[first : first + groups.LOSSES + 1] == [True] * groups.LOSSES + [False]
+    assert expected[first + groups.LOSSES] >= 2 * expected[0] and expected == sorted(expected)
+
+
+def test_reference_backends_pass_nothing_over_and_give_bounds_up() -> None:
+    X = noise(3000, 32)
+    shard = shard_of(X, 64, "groups", get_backend("identity"))
+    has_bounds = []
+    for step in iterate(shard, X[:64].copy(), 40):
+        algorithm: Any = shard.algorithm
+        has_bounds.append(algorithm._bounds is not None)
+        if step.is_settled or (any(has_bounds) and not has_bounds[-1]):
+            break
+    assert any(has_bounds) and not has_bounds[-1] and algorithm._measured > 0.5
+
+
+def test_memory_is_a_share_of_the_data() -> None:
+    X, backend = noise(4000, 24), get_backend("compiled")
+    for k in (5, 40, 900):
+        bounds = backend.make_bounds(backend.prepare(X, copy_budget=1.5), k)
+        assert bounds.n_bytes <= X.nbytes / 2 + 12 * len(X) + 12 * k + 64
+    assert backend.make_bounds(backend.prepare(X, copy_budget=1.5), 900).n_groups > 8
+    sparing = backend.make_bounds(backend.prepare(X), 900)
+    assert sparing.n_groups == 1 and sparing.n_bytes <= 12 * len(X) + 12 * 900
+
+
+@every_isa
+def test_without_a_budget_one_bound_a_row_does(row: Row, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Groups, "_is_promising", lambda self, k: self.totals.share_moved < 2)
+    X = noise(2000, 9)
+    seen = []
+    for name in ("lloyd", "groups"):
+        shard = Shard(row.open(), row.open().prepare(X), 40, algorithm=name)
+        for _ in iterate(shard, X[:40].copy(), 15):
+            pass
+        seen.append(shard.labels)
+    np.testing.assert_array_equal(*seen)
+
+
+@every_backend
+def test_slices_of_a_pass_come_in_order(row: Row) -> None:
+    X = noise(300, 4)
+    backend = row.open()
+    rows, labels, sq_shifts = backend.prepare(X), np.zeros(300, np.int32), np.zeros(3)
+    expected = np.zeros(300, np.int32)
+    backend.nearest(rows, 0, 300, X[:3], expected)
+    bounds = backend.make_bounds(rows, 3)
+    for start, stop in [(0, 100), (100, 300)] * 2:
+        backend.nearest_with_bounds(rows, bounds, start, stop, X[:3], sq_shifts, labels[start:stop])
+    np.testing.assert_array_equal(labels, expected)
+
+
+def test_what_does_not_fit_is_refused() -> None:
+    X, backend = noise(300, 4), get_backend("compiled")
+    rows, labels = backend.prepare(X), np.zeros(300, np.int32)
+    bounds = backend.make_bounds(rows, 3)
+    for start, k, n_shifts in ((100, 3, 3), (0, 4, 4), (0, 3, 2)):
+        with pytest.raises(ValueError, match=f"next for row 0, were given 300 rows from {start} on, {k} centers"):
+            backend.nearest_with_bounds(rows, bounds, start, 300, X[:k], np.zeros(n_shifts), labels[start:])
+    with pytest.raises(ValueError, match="row 0 of the slice has the label -1 before the pass"):
+        backend.nearest_with_bounds(rows, bounds, 0, 300, X[:3], np.zeros(3), labels - 1)
+    with pytest.raises(ValueError, match="there must be one"):
+        backend.make_bounds(rows, 0)
+    with pytest.raises(ValueError, match="bounds of 300 rows"):
+        bounds.tell(labels[1:], np.zeros(300, np.float32), np.zeros((300, 1), np.float32))
+
+
+def test_sparse_rows_have_one_bound() -> None:
+    X, backend = csr_array(noise(300, 4)), get_backend("compiled")
+    for rows, kind in ((backend.prepare(X), Hamerly), (backend.prepare(X.toarray()), Groups)):
+        assert type(ALGORITHMS["groups"].build(backend, rows, np.zeros(300, np.int32), 1)) is kind
+    assert choose(100_000, 128, 256, np.float32, is_sparse=True) == "hamerly"
+    assert choose(100_000, 16, 64, np.float32, is_sparse=True) == "lloyd"
+
+
+def test_all_but_the_smallest_problems_are_for_groups() -> None:
+    assert choose(100_000, 16, 64, np.float32) == choose(327_346, 9, 30, np.float32) == "groups"
+    assert choose(1000, 10, 5, np.float32) == choose(1000, 128, 900, np.float32) == "lloyd"
