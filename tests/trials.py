@@ -135,7 +135,8 @@ def init_of(choices: Choices, X: np.ndarray, k: int) -> Any:
         return kind
     centers = X[np.random.default_rng(choices.integer(0, 255)).integers(0, len(X), k)]
     if kind == "far":
-        centers = finite(centers * 4.0, X.dtype.name) if np.isfinite(centers).all() else centers
+        with np.errstate(over="ignore"):
+            centers = finite(centers * 4.0, X.dtype.name) if np.isfinite(centers).all() else centers
     return centers
 
 
