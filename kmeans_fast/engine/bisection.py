@@ -125,7 +125,7 @@ class Splitter:
         shard = Shard(self.backend, rows, 2, algorithm=self.algorithm, n_threads=self.n_threads)
         threshold = self.tol / rows.data_unit / rows.data_unit
         for step in iterate(shard, self.first_centers(rows), self.max_iter):
-            is_near = step.n_filled == 0 and step.sq_shift <= threshold
+            is_near = step.is_within(threshold)
             if self.say:
                 self._tell(self.say, shard, step, is_near)
             if step.is_settled or is_near:

@@ -142,7 +142,7 @@ class Runner:
     def _reason_to_stop(self, step: Iteration) -> str:
         if step.is_settled:
             return "strict convergence."
-        if step.n_filled == 0 and step.sq_shift <= self._threshold:
+        if step.is_within(self._threshold):
             shift, threshold = (math.sqrt(value) * self.rows.data_unit for value in (step.sq_shift, self._threshold))
             return f"center shift {shift} within tolerance {threshold}."
         return ""
