@@ -132,11 +132,11 @@ def bad_weights(made: Trial, choices: Bytes) -> None:
     """Weights that nothing can be made of are refused; all others are taken."""
     weights = np.frombuffer(choices.raw(8 * len(made.X)), np.float64)
     are_good = np.isfinite(weights).all() and (weights >= 0).all() and weights.any()
-    if are_good and (made.options.get("init") != "random" or np.count_nonzero(weights) >= made.options["n_clusters"]):
-        model = fitted(Trial(made.X, weights, made.estimator, made.options, made.is_sparse))
-        assert np.isfinite(model.cluster_centers_).all()
-    elif not are_good:
-        assert raises_value_error(lambda: fitted(Trial(made.X, weights, made.estimator, made.options)))
+    weighted = Trial(made.X, weights, made.estimator, made.options, made.is_sparse)
+    if is_refused(weighted) or not are_good:
+        assert raises_value_error(lambda: fitted(weighted))
+        return
+    assert np.isfinite(fitted(weighted).cluster_centers_).all()
 
 
 CALLS: tuple[Callable[[Trial, Bytes], None], ...] = (
