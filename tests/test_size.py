@@ -42,7 +42,7 @@ def test_a_fit_of_more_than_2_to_the_31_values_copies_none(algorithm: str, tmp_p
         assert X.size > LIMIT
         marked = np.unique(np.concatenate([np.arange(0, n, 2**16), np.arange(n - 300, n)]))
         X[marked] = np.where(marked % 2, 50, -50)[:, None] + rng.standard_normal((len(marked), d))
-        init = np.stack([np.zeros(d), X[marked[1]], X[marked[-1]]]).astype(np.float32)
+        init = np.stack([np.zeros(d), X[marked[1]], X[marked[-2]]]).astype(np.float32)
         assert (init[1] < 0).all() != (init[2] < 0).all(), "the marked rows are all of one kind"
         tracemalloc.start()
         model = KMeans(3, init=init, max_iter=2, tol=0, algorithm=algorithm).fit(X)

@@ -71,7 +71,7 @@ def guided(seconds: float, found: Path) -> None:
     with atheris.instrument_imports(include=["kmeans_fast"]):
         from fuzz.target import target
     with tempfile.TemporaryDirectory() as fresh:
-        options = [f"-max_total_time={seconds:.0f}", "-timeout=60", "-rss_limit_mb=4096", "-max_len=4096"]
+        options = [f"-max_total_time={seconds:.0f}", "-timeout=600", "-rss_limit_mb=4096", "-max_len=4096"]
         options += [f"-artifact_prefix={found}/fault-", "-print_final_stats=1"]
         atheris.Setup([sys.argv[0], fresh, str(CORPUS), *options], lambda data: target(data) and None)
         atheris.Fuzz()

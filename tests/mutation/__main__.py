@@ -7,59 +7,44 @@ object of that set and one link. Prints ``killed`` or ``survived``; the exit sta
 from __future__ import annotations
 
 import argparse
-import os
 import re
 import shlex
 import shutil
-import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
 
+from ..copies import Copy
 from .mutants import MUTANTS, Mutant
 
-ROOT = Path(__file__).parent.parent.parent
 ISA = "baseline"
-LEFT_BEHIND = ("build", ".git", "*.so", "*.pyd", "__pycache__", ".*_cache", ".hypothesis", "*.egg-info")
 
 
-class Checkout:
-    """A copy of this one in a folder, whose kernels have one instruction set."""
+class Checkout(Copy):
+    """A copy of this checkout whose kernels have one instruction set."""
 
     def __init__(self, folder: Path) -> None:
-        self.root = folder / "checkout"
-        shutil.copytree(ROOT, self.root, ignore=shutil.ignore_patterns(*LEFT_BEHIND))
+        super().__init__(folder, KMEANS_FAST_BUILD="checked", KMEANS_FAST_ISA=ISA)
         bodies = self.root / "kmeans_fast" / "kernels" / "c"
         table = (bodies / "isas.def").read_text(encoding="utf-8").splitlines(keepends=True)
         (bodies / "isas.def").write_text("".join(line for line in table if f"ISA({ISA}," in line), encoding="utf-8")
         for path in bodies.glob("isa_*.c"):
             if path.stem != f"isa_{ISA}":
                 path.unlink()
-        self.environment = {**os.environ, "KMEANS_FAST_BUILD": "checked", "KMEANS_FAST_ISA": ISA}
-        self.environment["PYTHONPATH"] = str(self.root)
-        log = self.run([sys.executable, "setup.py", "build_ext", "--inplace"], check=True).stdout
-        commands = [shlex.split(line) for line in log.splitlines() if " -o " in line]
-        self.compile = next(c for c in commands if any(word.endswith(f"isa_{ISA}.c") for word in c))
-        self.link = next(
-            c for c in commands if re.search(r"[/\\]_kernels\.[^/\\]*$", c[c.index("-o") + 1]) and "-c" not in c
-        )
+        commands = [shlex.split(line) for line in self.build().splitlines() if " -o " in line]
+        self.compile = next(command for command in commands if made_of(command, f"isa_{ISA}.c"))
+        self.link = next(command for command in commands if "-c" not in command and makes(command, r"_kernels\."))
 
-    def run(self, command: list[str], *, check: bool = False) -> subprocess.CompletedProcess[str]:
-        done = subprocess.run(command, cwd=self.root, env=self.environment, capture_output=True, text=True)
-        if check and done.returncode:
-            sys.exit(f"{shlex.join(command)}\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}")
-        return done
-
-    def build(self) -> None:
+    def rebuild(self) -> None:
         """The object of the instruction set, and the module that holds it."""
-        self.run(self.compile, check=True)
-        self.run(self.link, check=True)
+        self.run(self.compile)
+        self.run(self.link)
         built = self.root / self.link[self.link.index("-o") + 1]
         shutil.copy(built, self.root / "kmeans_fast" / "kernels" / built.name)
 
     def notices(self, mutant: Mutant) -> bool:
-        """Whether the tests fail with the mutant; the checkout is then as before."""
+        """Whether the tests fail with the mutant; the sources are then as before."""
         path = self.root / mutant.file
         text = path.read_text(encoding="utf-8")
         if text.count(mutant.code) != 1:
@@ -67,19 +52,24 @@ class Checkout:
         path.write_text(text.replace(mutant.code, mutant.mutated), encoding="utf-8")
         try:
             if mutant.is_compiled:
-                self.build()
+                self.rebuild()
             return self.tests_fail(mutant)
         finally:
             path.write_text(text, encoding="utf-8")
 
     def tests_fail(self, mutant: Mutant) -> bool:
         """pytest's status 1; any other failure is one of this tool."""
-        chosen = ["-k", ISA] if mutant.is_compiled and not any("csr" in file for file in mutant.tests) else []
+        chosen = ["-k", ISA] if mutant.by_isa else []
         command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *chosen, *mutant.tests]
-        done = self.run(command)
-        if done.returncode not in (0, 1):
-            sys.exit(f"{shlex.join(command)}\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}")
-        return done.returncode == 1
+        return self.run(command, may_fail_with=(1,)).returncode == 1
+
+
+def made_of(command: list[str], source: str) -> bool:
+    return any(word.endswith(source) for word in command)
+
+
+def makes(command: list[str], pattern: str) -> bool:
+    return re.match(pattern, Path(command[command.index("-o") + 1]).name) is not None
 
 
 def main(arguments: list[str]) -> int:
@@ -94,7 +84,7 @@ def main(arguments: list[str]) -> int:
         checkout = Checkout(Path(folder))
         for mutant in chosen:
             if needs_build and not mutant.is_compiled:
-                checkout.build()
+                checkout.rebuild()
             began, is_killed = time.monotonic(), checkout.notices(mutant)
             needs_build = mutant.is_compiled
             word = "killed  " if is_killed else "SURVIVED"

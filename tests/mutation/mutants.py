@@ -29,6 +29,11 @@ class Mutant:
     def is_compiled(self) -> bool:
         return self.file.startswith(C)
 
+    @property
+    def by_isa(self) -> bool:
+        """Whether only tests that name the instruction set could notice."""
+        return self.is_compiled and self.tests is not SPARSE
+
 
 MUTANTS = [
     # What scores are allowed to be off. A bound that is a little too small errs on no data that could be found, for it
