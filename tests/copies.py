@@ -17,8 +17,8 @@ class Copy:
     """A copy of this checkout, and what runs in it; the package that is imported there is its own."""
 
     def __init__(self, folder: Path, **variables: str) -> None:
-        self.root = folder / "checkout"
-        shutil.copytree(ROOT, self.root, ignore=shutil.ignore_patterns(*LEFT_BEHIND))
+        self.root, self.log = folder / "checkout", folder / "build.log"
+        shutil.copytree(ROOT, self.root, ignore=shutil.ignore_patterns(*LEFT_BEHIND), dirs_exist_ok=True)
         paths = [str(self.root), os.environ.get("PYTHONPATH", "")]
         self.environment = {**os.environ, **variables, "PYTHONPATH": os.pathsep.join(filter(None, paths))}
 
@@ -30,5 +30,8 @@ class Copy:
         return done
 
     def build(self) -> str:
-        """What the build printed."""
-        return self.run([sys.executable, "setup.py", "build_ext", "--inplace"]).stdout
+        """What the build printed; a folder in which it ran before is not built again."""
+        if not self.log.exists():
+            printed = self.run([sys.executable, "setup.py", "build_ext", "--inplace"]).stdout
+            self.log.write_text(printed, encoding="utf-8")
+        return self.log.read_text(encoding="utf-8")

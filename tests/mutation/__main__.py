@@ -75,13 +75,16 @@ def makes(command: list[str], pattern: str) -> bool:
 def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.mutation", description=__doc__)
     parser.add_argument("words", nargs="*", help="only mutants whose name or file has one of these words")
-    words = parser.parse_args(arguments).words
+    parser.add_argument("--folder", type=Path, help="where the copy stays, for the next run of a C body or a test")
+    options = parser.parse_args(arguments)
+    words = options.words
     chosen = [m for m in MUTANTS if not words or any(word in m.name or word in m.file for word in words)]
     if not chosen:
         sys.exit(f"no mutant has one of the words {words}")
     survivors, needs_build = [], False
     with tempfile.TemporaryDirectory() as folder:
-        checkout = Checkout(Path(folder))
+        checkout = Checkout(options.folder or Path(folder))
+        checkout.rebuild()
         for mutant in chosen:
             if needs_build and not mutant.is_compiled:
                 checkout.rebuild()

@@ -8,7 +8,7 @@ C = "kmeans_fast/kernels/c/"
 BACKENDS = "kmeans_fast/backends/"
 ENGINE = "kmeans_fast/engine/"
 
-KERNELS = ("tests/test_isas.py", "tests/test_numerics_table.py", "tests/test_laws.py")
+KERNELS = ("tests/test_numerics_table.py", "tests/test_isas.py", "tests/test_laws.py")
 BOUNDS = ("tests/engine/algorithms", "tests/test_isas.py", "tests/test_laws.py")
 SPARSE = ("tests/backends/test_csr.py", "tests/test_sparse.py", "tests/test_contract_inputs.py")
 NUMPY = ("tests/backends", "tests/test_numerics_table.py")
