@@ -16,9 +16,7 @@ import time
 from pathlib import Path
 
 from ..copies import Copy
-from .mutants import MUTANTS, Mutant
-
-ISA = "baseline"
+from .mutants import ISA, MUTANTS, Mutant
 
 
 class Checkout(Copy):
@@ -59,8 +57,8 @@ class Checkout(Copy):
 
     def tests_fail(self, mutant: Mutant) -> bool:
         """pytest's status 1; any other failure is one of this tool."""
-        chosen = ["-k", ISA] if mutant.by_isa else []
-        command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *chosen, *mutant.tests]
+        options = ["-x", "-q", "-p", "no:cacheprovider", "-k", mutant.chosen]
+        command = [sys.executable, "-m", "pytest", *options, *mutant.tests]
         return self.run(command, may_fail_with=(1,)).returncode == 1
 
 

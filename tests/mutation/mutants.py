@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+ISA = "baseline"
+"""The one instruction set that is built."""
+
 C = "kmeans_fast/kernels/c/"
 BACKENDS = "kmeans_fast/backends/"
 ENGINE = "kmeans_fast/engine/"
 
 KERNELS = ("tests/test_numerics_table.py", "tests/test_isas.py", "tests/test_laws.py")
-BOUNDS = ("tests/engine/algorithms", "tests/test_isas.py", "tests/test_laws.py")
-SPARSE = ("tests/backends/test_csr.py", "tests/test_sparse.py", "tests/test_contract_inputs.py")
-NUMPY = ("tests/backends", "tests/test_numerics_table.py")
-LOOP = ("tests/engine", "tests/test_hostile_numbers.py")
+BOUNDS = ("tests/engine/algorithms", "tests/test_isas.py")
+SPARSE = ("tests/backends/test_csr.py", "tests/test_sparse.py")
+UNITS = ("tests/backends/test_conditioning.py", "tests/backends/test_decider.py", "tests/test_numerics_table.py")
+ALGORITHMS = ("tests/engine/algorithms",)
 
 
 @dataclass(frozen=True)
@@ -30,9 +33,9 @@ class Mutant:
         return self.file.startswith(C)
 
     @property
-    def by_isa(self) -> bool:
-        """Whether only tests that name the instruction set could notice."""
-        return self.is_compiled and self.tests is not SPARSE
+    def chosen(self) -> str:
+        """Of the tests those that could notice, as pytest's -k has it."""
+        return ISA if self.is_compiled else f"not ({ISA} or broadcast)"
 
 
 MUTANTS = [
@@ -183,53 +186,57 @@ MUTANTS = [
         BACKENDS + "decider.py",
         "SAFE = (2.0**-900,",
         "SAFE = (2.0**-1074,",
-        NUMPY,
+        UNITS,
     ),
     Mutant(
         "the reference halves differences that overflow",
         BACKENDS + "decider.py",
         "difference = 0.5 * x - 0.5 * centers",
         "difference = 1.0 * x - 1.0 * centers",
-        NUMPY,
+        UNITS,
     ),
-    Mutant("large data have a unit", BACKENDS + "conditioning.py", "ORDINARY = 480", "ORDINARY = 600", (*NUMPY, *LOOP)),
-    Mutant("sums hold all digits where they say so", BACKENDS + "conditioning.py", "<= 2 * 53", "<= 4 * 53", NUMPY),
+    Mutant("large data have a unit", BACKENDS + "conditioning.py", "ORDINARY = 480", "ORDINARY = 600", UNITS),
+    Mutant("sums hold all digits where they say so", BACKENDS + "conditioning.py", "<= 2 * 53", "<= 4 * 53", UNITS),
     Mutant(
         "the unit of large data is no larger than need be",
         BACKENDS + "conditioning.py",
         "math.ldexp(data_unit, -ORDINARY)",
         "math.ldexp(data_unit, 0)",
-        NUMPY,
+        UNITS,
     ),
     Mutant(
         "lower bounds follow the centers",
         ENGINE + "algorithms/hamerly.py",
         "lower -= up(of_others)[labels]",
         "lower -= 0.5 * up(of_others)[labels]",
-        BOUNDS,
+        ALGORITHMS,
     ),
     Mutant(
         "of the other centers the one that moved most counts",
         ENGINE + "algorithms/hamerly.py",
         ".max(initial=0.0)",
         ".min(initial=0.0)",
-        BOUNDS,
+        ALGORITHMS,
     ),
     Mutant(
         "a move whose square is zero is a move",
         ENGINE + "loop.py",
         "return self.sq_shift > 0.0 or not",
         "return self.sq_shift > 0.0 and not",
-        LOOP,
+        ("tests/engine/test_loop.py",),
     ),
     Mutant(
-        "sums are added up anew in time", ENGINE + "moving_sums.py", "TOLERANCE = 2.0**-10", "TOLERANCE = 2.0**60", LOOP
+        "sums are added up anew in time",
+        ENGINE + "moving_sums.py",
+        "TOLERANCE = 2.0**-10",
+        "TOLERANCE = 2.0**60",
+        ("tests/engine/test_moving_sums.py",),
     ),
     Mutant(
         "inertia is measured anew where it vanished",
         ENGINE + "shard.py",
         "LEAST_IN_UNITS = 2.0**-900",
         "LEAST_IN_UNITS = -1.0",
-        LOOP,
+        ("tests/engine/test_shard.py",),
     ),
 ]
