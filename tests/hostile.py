@@ -222,6 +222,12 @@ def float64_at_1e308(rng, n):
     return X, spread(X, 8)
 
 
+@hostile("float64", fools=("float64",))
+def centers_whose_squares_overflow(rng, n):
+    """The data need no unit, and no squared distance to a center is finite; the last one is the nearest."""
+    return rng.standard_normal((n, 4)), np.full((6, 4), 1e200) * np.array([6.0, 5, 4, 3, 2, 1])[:, None]
+
+
 @hostile("float32", fools=("float32",))
 def denormal_beside_normal(rng, n):
     X = rng.standard_normal((n, 5))
