@@ -190,6 +190,14 @@ def centers_far_outside(rng, n):
     return X, 1e7 + rng.permuted(np.tile([-8.0, -4, 0, 0, 4, 8], (8, 1)), axis=1)
 
 
+@hostile(fools=("float32",))
+def rows_far_outside(rng, n):
+    """A third of the rows lies at 1e6 on the diagonal, on which all centers project alike."""
+    X = rng.standard_normal((n, 6))
+    X[1::3] += 1e6
+    return X, rng.permuted(np.tile([-8.0, -4, 0, 0, 4, 8], (8, 1)), axis=1)
+
+
 @hostile("float64", fools=("float64",))
 def float64_at_1e300(rng, n):
     X = 1e300 * (rng.standard_normal((n, 5)) + 6 * rng.integers(0, 2, (n, 5)))

@@ -71,7 +71,7 @@ def test_inertia_is_not_lost_in_the_unit_of_one_row_that_needs_none(name: str, w
     shard = shard_of(name, X, centers, [weight] * 3)
     in_units = shard.inertia(np.array(centers))
     found = inertia_of_data(in_units, shard.rows, np.array(centers), shard.labels)
-    assert found == pytest.approx(1e-279 * weight, rel=1e-14)
+    assert found == pytest.approx(1e-279 * weight, rel=1e-14, abs=0)
     assert in_data_units(in_units, shard.rows) == 0
     assert inertia_of_data(in_units, shard.rows, np.array(centers), shard.labels, 0.5) == found / 2
     assert inertia_of_data(0.0, shard.rows, np.array(X), np.arange(3), 0.5) == 0.0
