@@ -24,7 +24,7 @@ from kmeans_fast.engine.algorithms import ALGORITHMS
 K, THREADS = 12, (1, 2, 3, 7)
 RNG = np.random.default_rng(0)
 WIDE = (RNG.standard_normal((16_000, 10)) + 3 * RNG.standard_normal((K, 10))[RNG.integers(0, K, 16_000)]).astype("f4")
-FLAT = np.ascontiguousarray(WIDE[:, :2])
+FLAT = np.ascontiguousarray(WIDE[:, :4])
 HOSTILE = WIDE + np.where(np.arange(len(WIDE)) % 2, 1e4, -1e4)[:, None].astype("f4")
 SPARSE = csr_array(np.where(RNG.random(WIDE.shape) < 0.3, WIDE, 0))
 WEIGHTS = RNG.choice([0.0, 1e-30, 0.7, 1e30], len(WIDE))
