@@ -92,29 +92,37 @@ def undecided_labels(X: np.ndarray, centers: np.ndarray, labels: np.ndarray) -> 
     return sum(int(np.count_nonzero(decide_rows(X[p], centers, data_unit) != labels[p])) for p in parts)
 
 
-def wrong_centers(X: np.ndarray, labels: np.ndarray, weights: np.ndarray | None, centers: np.ndarray) -> list[int]:
-    """The clusters whose center is not the weighted mean of its rows, to 4 ulp of the dtype and a sum's rounding."""
+def wrong_centers(
+    X: np.ndarray, labels: np.ndarray, weights: np.ndarray | None, centers: np.ndarray, *, vanished: float = 0.0
+) -> list[int]:
+    """The clusters whose center is not the weighted mean of its rows, to 4 ulp of the dtype and a sum's rounding.
+
+    ``vanished`` is what a weighted sum may be off beside that.
+    """
     weights = np.ones(len(X)) if weights is None else weights
     wrong = []
     for j, center in enumerate(centers):
         chosen = np.flatnonzero((labels == j) & (weights > 0))
-        if len(chosen) and not is_mean(X[chosen], weights[chosen], center):
+        if len(chosen) and not is_mean(X[chosen], weights[chosen], center, vanished=vanished):
             wrong.append(j)
     return wrong
 
 
-def is_mean(x: np.ndarray, w: np.ndarray, center: np.ndarray, *, use_long: bool = LONG_IS_WIDE) -> bool:
+def is_mean(
+    x: np.ndarray, w: np.ndarray, center: np.ndarray, *, vanished: float = 0.0, use_long: bool = LONG_IS_WIDE
+) -> bool:
     rounding = (len(x) + 4) * U
     if use_long:
         wide, mass = w[:, None].astype(np.longdouble) * x, w.astype(np.longdouble).sum()
         mean, mean_size = wide.sum(axis=0) / mass, np.abs(wide).sum(axis=0) / mass
-        allowed = 4 * np.spacing(np.abs(center)).astype(np.longdouble) + rounding * mean_size
+        allowed = 4 * np.spacing(np.abs(center)).astype(np.longdouble) + rounding * mean_size + vanished / mass
         return bool((np.abs(center - mean) <= allowed).all())
-    (x_whole, c_whole, ulps), _ = whole_numbers(x, center, np.spacing(np.abs(center)))
-    (w_whole,), _ = whole_numbers(w)
+    (x_whole, c_whole, ulps), exponent = whole_numbers(x, center, np.spacing(np.abs(center)))
+    (w_whole,), w_exponent = whole_numbers(w)
     terms, mass = w_whole[:, None] * x_whole, w_whole.sum()
     error = np.abs(c_whole * mass - terms.sum(axis=0))
     allowed = 4 * ulps * mass + np.abs(terms).sum(axis=0) * Fraction(rounding)
+    allowed = allowed + Fraction(vanished) / Fraction(2) ** (exponent + w_exponent)
     return bool((error <= allowed).all())
 
 

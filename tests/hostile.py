@@ -190,6 +190,14 @@ def centers_far_outside(rng, n):
     return X, 1e7 + rng.permuted(np.tile([-8.0, -4, 0, 0, 4, 8], (8, 1)), axis=1)
 
 
+@hostile(fools=("float32",))
+def rows_far_outside(rng, n):
+    """A third of the rows lies at 1e6 on the diagonal, on which all centers project alike."""
+    X = rng.standard_normal((n, 6))
+    X[1::3] += 1e6
+    return X, rng.permuted(np.tile([-8.0, -4, 0, 0, 4, 8], (8, 1)), axis=1)
+
+
 @hostile("float64", fools=("float64",))
 def float64_at_1e300(rng, n):
     X = 1e300 * (rng.standard_normal((n, 5)) + 6 * rng.integers(0, 2, (n, 5)))
@@ -220,6 +228,12 @@ def float64_at_1e308(rng, n):
     """Differences of rows overflow float64."""
     X = rng.choice([-1.6e308, 1.6e308], (n, 3)) * (1 + 0.1 * rng.random((n, 3)))
     return X, spread(X, 8)
+
+
+@hostile("float64", fools=("float64",))
+def centers_whose_squares_overflow(rng, n):
+    """The data need no unit, and no squared distance to a center is finite; the last one is the nearest."""
+    return rng.standard_normal((n, 4)), np.full((6, 4), 1e200) * np.array([6.0, 5, 4, 3, 2, 1])[:, None]
 
 
 @hostile("float32", fools=("float32",))

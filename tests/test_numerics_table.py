@@ -243,5 +243,6 @@ def test_36e6_rows_of_one_cluster_have_the_right_center(row: Row) -> None:
     X[n // 2 :] = 3.0
     X[0] = 1e4
     model = fitted(row, X, np.float32([[1.0], [1e4]]), None, max_iter=5)
+    assert np.bincount(model.labels_).tolist() == [n - 1, 1]
     assert float(model.cluster_centers_[0, 0]) == np.float32((float(n // 2 - 1) + 3.0 * (n - n // 2)) / (n - 1))
     assert inertia_error(X, model.labels_, None, model.cluster_centers_, model.inertia_) < n * U

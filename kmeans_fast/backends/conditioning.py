@@ -133,6 +133,8 @@ def condition(X: Any, weights: Floats | None = None, *, look: Surveyor = survey)
     scale = 0.5 / power_of_two_below(largest, limit - 1) if largest else 1.0
     is_ordinary = largest == 0.0 or 2.0**-ORDINARY <= largest <= 2.0**ORDINARY
     data_unit = 1.0 if is_ordinary else power_of_two_below(largest, 1022)
+    if data_unit > 1.0:
+        data_unit = math.ldexp(data_unit, -ORDINARY)  # no larger than need be: small values vanish in a large one
     weight_unit = 1.0
     if weights is not None:
         weight_unit = 2.0 * power_of_two_below(float(weights.max()), 1021)

@@ -171,10 +171,11 @@ def move_centers(
         new_centers[part] = quotients(sums[:, part], mass[:, part], rows.data_unit, rows.X.dtype)
         old = centers[part].astype(np.float64) / rows.data_unit
         moves = new_centers[part].astype(np.float64) / rows.data_unit - old
-        sq_shifts[part] = strided_sum(moves * moves)
         about = old - origin
-        from_sums[part] = strided_sum(about * (mass[0, part, None] * origin - sums[0, part]))
-        from_means[part] = strided_sum(about * about) * mass[0, part]
+        with np.errstate(over="ignore"):
+            sq_shifts[part] = strided_sum(moves * moves)
+            from_sums[part] = strided_sum(about * (mass[0, part, None] * origin - sums[0, part]))
+            from_means[part] = strided_sum(about * about) * mass[0, part]
     return float(np.cumsum(from_sums)[-1]), float(np.cumsum(from_means)[-1])
 
 

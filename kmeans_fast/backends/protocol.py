@@ -97,7 +97,7 @@ class Rows(Protocol):
     values_per_row: int
     """Stored values of a row: d, or the mean number in a matrix in CSR; at least 1."""
     data_unit: float
-    """A power of two; 1.0 unless max|X| is beyond 2**-480 ... 2**480."""
+    """A power of two; 1.0 unless max|X| is beyond 2**-480 ... 2**480, and then it brings max|X| to 1, or to 2**480."""
     weight_unit: float
     """A power of two; the caller's weights were ``weights * weight_unit``."""
     origin: Array

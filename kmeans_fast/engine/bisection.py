@@ -126,7 +126,7 @@ class Splitter:
         threshold = self.tol / rows.data_unit / rows.data_unit
         enough = None if self.say else threshold
         for step in iterate(shard, self.first_centers(rows), self.max_iter, enough=lambda: enough):
-            is_near = step.n_filled == 0 and step.sq_shift <= threshold
+            is_near = step.is_within(threshold)
             if self.say:
                 self._tell(self.say, shard, step, is_near)
             if step.is_settled or is_near:

@@ -64,8 +64,10 @@ class Spread:
         for part in cache_slices(*centers.shape):
             about = centers[part].astype(np.float64) / self.rows.data_unit - self.origin
             moments = totals.mass[part, None] * self.origin - totals.sums[part]
-            from_sums += float(np.einsum("ij,ij->", about, moments))
-            from_means += float(np.einsum("ij,ij->i", about, about).dot(totals.mass[part]))
+            # Squares of centers that no row joined may overflow: a direct pass then gives the inertia.
+            with np.errstate(over="ignore", invalid="ignore"):
+                from_sums += float(np.einsum("ij,ij->", about, moments))
+                from_means += float(np.einsum("ij,ij->i", about, about).dot(totals.mass[part]))
         return from_sums, from_means
 
     def _inertia_and_bound(self, k: int, from_sums: float, from_means: float) -> tuple[float, float]:

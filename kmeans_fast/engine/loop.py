@@ -38,7 +38,17 @@ class Iteration:
     @property
     def is_settled(self) -> bool:
         """No label changed, no cluster was filled and no center moved: the labels are right for the new centers too."""
-        return self.n_changed == 0 and self.n_filled == 0 and self.sq_shift == 0.0
+        return self.n_changed == 0 and self.n_filled == 0 and not self.has_moved
+
+    @property
+    def has_moved(self) -> bool:
+        """Whether a center is elsewhere now, be it so near that the square of its move is zero."""
+        return self.sq_shift > 0.0 or not np.array_equal(self.new_centers, self.centers)
+
+    def is_within(self, threshold: float) -> bool:
+        """Whether no cluster was filled and the squared moves add up to at most ``threshold``; for 0, none moved."""
+        is_near = self.n_filled == 0 and self.sq_shift <= threshold
+        return is_near and (threshold > 0.0 or not self.has_moved)
 
 
 def iterate(

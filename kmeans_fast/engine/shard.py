@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 
 import numpy as np
 import numpy.typing as npt
@@ -11,7 +12,10 @@ from ..backends.ordered_sums import SUM_BLOCK, group_borders
 from ..backends.protocol import Array, Backend, Floats, Indices, Labels, Rows
 from .algorithms import ALGORITHMS
 from .partials import Partials
-from .slices import row_slices, steps_at_once
+from .slices import cache_slices, row_slices, steps_at_once
+
+LEAST_IN_UNITS = 2.0**-900
+"""Of an inertia: below it, squared distances may have vanished in the units of the data."""
 
 INEXACT = 1000
 """What an iteration of rows that must be added up anew weighs more than another, where iterations are made at once."""
@@ -165,10 +169,43 @@ def inertia(backend: Backend, rows: Rows, centers: Array, labels: Labels, n_thre
     return total
 
 
+def inertia_of_data(in_units: float, rows: Rows, centers: Array, labels: Labels, share: float = 1.0) -> float:
+    """``in_data_units``, but measured anew where the unit, set by the largest values, is too large for what counts.
+
+    ``share`` is the metric's: what ``in_units`` has been multiplied by.
+    """
+    if in_units >= LEAST_IN_UNITS or max(rows.data_unit, rows.weight_unit) <= 1.0:
+        return in_data_units(in_units, rows)
+    largest = 0.0
+    for difference, _ in weighted_differences(rows, centers, labels):
+        largest = max(largest, float(np.abs(difference).max(initial=0.0)))
+    if largest == 0.0 or math.isinf(largest):
+        return in_data_units(in_units, rows)
+    exponent, total = math.frexp(largest)[1], 0.0
+    for difference, weights in weighted_differences(rows, centers, labels):
+        difference = np.ldexp(difference, -exponent)
+        total += float(np.einsum("ij,ij->i", difference, difference).dot(weights))
+    return times_power(total * share, 2 * exponent + math.frexp(rows.weight_unit)[1] - 1)
+
+
+def weighted_differences(rows: Rows, centers: Array, labels: Labels) -> Iterator[tuple[Floats, Floats]]:
+    """Rows that weigh something less their own centers (m, d), and their weights (m,) in ``weight_unit``."""
+    for part in cache_slices(rows.n, rows.d):
+        X = rows.X[part].toarray() if rows.is_sparse else rows.X[part]
+        weights = np.ones(len(X)) if rows.weights is None else rows.weights[part]
+        chosen = weights > 0
+        with np.errstate(over="ignore"):
+            yield X[chosen].astype(np.float64) - centers[labels[part][chosen]], weights[chosen]
+
+
 def in_data_units(inertia: float, rows: Rows) -> float:
     """``inertia * data_unit**2 * weight_unit``: what the caller's data and weights give; inf or 0 at the limits."""
-    exponent = 2 * (math.frexp(rows.data_unit)[1] - 1) + math.frexp(rows.weight_unit)[1] - 1
+    return times_power(inertia, 2 * (math.frexp(rows.data_unit)[1] - 1) + math.frexp(rows.weight_unit)[1] - 1)
+
+
+def times_power(value: float, exponent: int) -> float:
+    """``value * 2**exponent``; inf where that is too large."""
     try:
-        return math.ldexp(inertia, exponent)
+        return math.ldexp(value, exponent)
     except OverflowError:
         return math.inf

@@ -19,7 +19,7 @@ from ..backends import BACKENDS, get_backend
 from ..backends.protocol import Array, Backend, Floats, Labels, Rows
 from ..engine.metrics import METRICS, Metric
 from ..engine.seeding import SEEDINGS
-from ..engine.shard import assign, in_data_units, inertia
+from ..engine.shard import assign, inertia, inertia_of_data
 from ..engine.slices import row_slices
 from .callbacks import BOOKKEEPING
 
@@ -184,7 +184,8 @@ class BaseKMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
         X = self._checked(X)
         rows, centers, backend, n_threads = self._ready(X, check_weights(sample_weight, X))
         labels = self._labels(rows, centers, backend, n_threads)
-        return in_data_units(inertia(backend, rows, centers, labels, n_threads) * self._metric.share, rows)
+        in_units = inertia(backend, rows, centers, labels, n_threads) * self._metric.share
+        return inertia_of_data(in_units, rows, centers, labels, self._metric.share)
 
     def _labels(self, rows: Rows, centers: Array, backend: Backend, n_threads: int) -> Labels:
         labels = np.full(rows.n, -1, dtype=np.int32)

@@ -17,7 +17,7 @@ from ..backends.protocol import Array, Backend, Floats, Labels, Rows
 from ..engine.algorithms import ALGORITHMS, choose
 from ..engine.bisection import Growth, Node, Splitter, descend
 from ..engine.seeding import SEEDINGS, seed
-from ..engine.shard import in_data_units, inertia
+from ..engine.shard import inertia, inertia_of_data
 from .base import BaseKMeans
 from .kmeans import count_distinct
 
@@ -213,7 +213,8 @@ class BisectingKMeans(BaseKMeans):
             self.labels_[leaf.indices] = leaf.label
             self.cluster_centers_[leaf.label] = leaf.center
             leaf.indices = None
-        self.inertia_ = in_data_units(inertia(backend, rows, self.cluster_centers_, self.labels_, n_threads), rows)
+        in_units = inertia(backend, rows, self.cluster_centers_, self.labels_, n_threads)
+        self.inertia_ = inertia_of_data(in_units, rows, self.cluster_centers_, self.labels_)
 
     def _warn_of_empty_clusters(self) -> None:
         n_distinct = count_distinct(self.labels_, self.n_clusters)

@@ -18,7 +18,6 @@ from ..backends.protocol import Array, Backend, Labels, Rows
 from ..engine.algorithms import ALGORITHMS, choose
 from ..engine.metrics import METRICS
 from ..engine.seeding import RandomState, seed
-from ..engine.shard import in_data_units
 from .base import BaseKMeans
 from .callbacks import CallbackSupportMixin, Task
 from .runs import Run, Runner
@@ -243,7 +242,7 @@ class KMeans(CallbackSupportMixin, BaseKMeans):
             run = runner.run(centers, part)
             if best is None or (run.inertia < best.inertia and not is_same_clustering(run, best)):
                 best = run
-            inertias.append(run.inertia)
+            inertias.append(run.inertia_of(rows))
             if part.end(partial(best.results, rows)):
                 break
         else:
@@ -252,7 +251,7 @@ class KMeans(CallbackSupportMixin, BaseKMeans):
         assert best is not None
         rows.release()
         results = best.results(rows)
-        results["inertias_"] = np.array([in_data_units(inertia, rows) for inertia in inertias])
+        results["inertias_"] = np.array(inertias)
         return results
 
     def _checked_init(self, centers: Any, X: Array) -> Array:

@@ -19,7 +19,7 @@ from ..backends.protocol import Array, Backend, Floats, Rows
 from ..engine.inertia import mean_variance
 from ..engine.minibatch import Learner, StopRule, first_centers, inertia_of_sample, learn_until, random_integers
 from ..engine.seeding import RandomState
-from ..engine.shard import Shard, in_data_units
+from ..engine.shard import Shard, in_data_units, inertia_of_data
 from .base import BaseKMeans
 
 
@@ -337,7 +337,8 @@ class MiniBatchKMeans(BaseKMeans):
         shard = Shard(backend, rows, self.n_clusters, n_threads=n_threads)
         shard.assign(self.cluster_centers_)
         self.labels_ = shard.labels
-        self.inertia_ = in_data_units(shard.inertia(self.cluster_centers_), rows)
+        in_units = shard.inertia(self.cluster_centers_)
+        self.inertia_ = inertia_of_data(in_units, rows, self.cluster_centers_, shard.labels)
 
 
 def total_weight(rows: Rows) -> float:

@@ -14,7 +14,7 @@ from ..backends.protocol import Array, Backend, Labels, Rows
 from ..engine.inertia import Spread, mean_variance
 from ..engine.loop import Iteration, finish, iterate
 from ..engine.metrics import METRICS, Metric
-from ..engine.shard import Shard, assign, in_data_units, inertia
+from ..engine.shard import Shard, assign, in_data_units, inertia, inertia_of_data
 from ..engine.swaps import SwapSearch
 from .callbacks import Task
 
@@ -31,13 +31,19 @@ class Run:
     n_iter: int
     converged: bool
     history: dict[str, Array]
+    share: float = 1.0
+    """Of a squared distance, by which the metric counts it."""
+
+    def inertia_of(self, rows: Rows) -> float:
+        """What ``inertia_`` becomes."""
+        return inertia_of_data(self.inertia, rows, self.centers, self.labels, self.share)
 
     def results(self, rows: Rows) -> dict[str, Any]:
         """The attributes of an estimator that this run fitted."""
         return {
             "cluster_centers_": self.centers,
             "labels_": self.labels,
-            "inertia_": in_data_units(self.inertia, rows),
+            "inertia_": self.inertia_of(rows),
             "n_iter_": self.n_iter,
             "converged_": self.converged,
             "history_": self.history,
@@ -108,14 +114,16 @@ class Runner:
         if self.say and reason:
             self.say(f"Converged at iteration {step.n_iter - 1}: {reason}")
         centers, labels, final = finish(shard, step, self.metric.stored)
-        return Run(centers, labels, final * self.metric.share, step.n_iter, bool(reason), as_history(entries))
+        share = self.metric.share
+        return Run(centers, labels, final * share, step.n_iter, bool(reason), as_history(entries), share)
 
     def _results_if_ended(self, step: Iteration, converged: bool, entries: list[Entry]) -> dict[str, Any]:
         """The results if this step were the last one; the labels of the run stay as they are."""
         centers, labels = step.new_centers, np.full(self.rows.n, -1, dtype=np.int32)
         assign(self.backend, self.rows, centers, labels, self.n_threads)
         final = inertia(self.backend, self.rows, centers, labels, self.n_threads)
-        run = Run(centers, labels, final * self.metric.share, step.n_iter, converged, as_history(entries))
+        share = self.metric.share
+        run = Run(centers, labels, final * share, step.n_iter, converged, as_history(entries), share)
         return run.results(self.rows)
 
     def _spread_of(self, shard: Shard, step: Iteration) -> Spread:
@@ -137,7 +145,7 @@ class Runner:
     def _reason_to_stop(self, step: Iteration) -> str:
         if step.is_settled:
             return "strict convergence."
-        if step.n_filled == 0 and step.sq_shift <= self._threshold:
+        if step.is_within(self._threshold):
             shift, threshold = (math.sqrt(value) * self.rows.data_unit for value in (step.sq_shift, self._threshold))
             return f"center shift {shift} within tolerance {threshold}."
         return ""

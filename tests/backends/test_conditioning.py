@@ -33,7 +33,8 @@ def test_ordinary_data_need_no_unit() -> None:
     X = np.array([[1e-60], [1e60]])
     conditioning = condition(X)
     assert (conditioning.data_unit, conditioning.weight_unit, conditioning.weights) == (1.0, 1.0, None)
-    assert condition(X * 1e140).data_unit == power_of_two_below(1e200, 1022)
+    assert condition(X * 1e-240).data_unit == power_of_two_below(1e-180, 1022)
+    assert condition(X * 1e140).data_unit == power_of_two_below(1e200, 1022) / 2.0**480
 
 
 @pytest.mark.parametrize("largest", [1e-300, 1e-5, 1.0, 3.0, 1e300])

@@ -59,3 +59,8 @@ def test_paired_distances_are_exact_on_whole_numbers(scale: float) -> None:
 def test_distances_beyond_float64_are_infinite_and_below_are_zero() -> None:
     assert sq_dists_paired(np.array([[1e200]]), np.array([[-1e200]]), 1.0).tolist() == [np.inf]
     assert sq_dists_paired(np.array([[1e-200]]), np.array([[-1e-200]]), 1.0).tolist() == [0.0]
+
+
+def test_differences_that_overflow_are_halved() -> None:
+    """Without a unit; with the one that such data are given, none overflows."""
+    assert decide(np.array([1.7e308]), np.array([[-1.7e308], [-1.6e308], [-1.65e308]]), 1.0) == 1

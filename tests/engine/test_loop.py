@@ -114,3 +114,17 @@ def test_iterations_made_at_once_end_below_the_limit() -> None:
 def test_shifts_are_in_the_unit_of_the_data() -> None:
     unit = 2.0**1000
     assert squared_shifts(np.array([[3.0]]) * unit, np.array([[1.0]]) * unit, unit).tolist() == [4.0]
+
+
+@every_backend
+def test_a_move_whose_square_is_zero_is_a_move(name: str) -> None:
+    """The third row has changed its label, and its new center moves by 1e-200: the run is not at rest."""
+    X = np.array([[1.0], [1e-200], [3e-200], [9e-200]])
+    shard = shard_of(name, X, 3)
+    steps = list(itertools.islice(iterate(shard, np.array([[1.0], [1e-200], [5e-200]]), 10), 4))
+    assert [step.sq_shift for step in steps] == [0.0] * 4, "the squares don't vanish"
+    assert steps[0].has_moved and not steps[0].is_settled and not steps[0].is_within(0.0) and steps[0].is_within(1e-9)
+    assert not steps[3].has_moved and steps[3].is_settled and steps[3].is_within(0.0)
+    centers, labels, _ = finish(shard, steps[3])
+    assert labels.tolist() == [0, 1, 1, 2]
+    np.testing.assert_allclose(centers.ravel(), [1.0, 2e-200, 9e-200])

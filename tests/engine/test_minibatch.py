@@ -171,7 +171,7 @@ def test_all_batches_have_the_units_of_the_rows() -> None:
     rows = IDENTITY.prepare(X)
     learner = learner_of("identity", [[0.0]], batch_size=2)
     units = [rows.data_unit, *(IDENTITY.take(rows, np.array([i, 1])).data_unit for i in range(3))]
-    assert len(set(units)) == 1 and units[0] > 2.0**500
+    assert len(set(units)) == 1 and units[0] > 2.0**100
     assert len([step for step in iterate(learner, rows, 7)]) == 7
 
 

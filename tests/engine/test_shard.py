@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from kmeans_fast.backends import BACKENDS, get_backend
-from kmeans_fast.engine.shard import Shard, in_data_units, inertia
+from kmeans_fast.engine.shard import Shard, in_data_units, inertia, inertia_of_data
 
 every_backend = pytest.mark.parametrize("name", BACKENDS)
 
@@ -60,4 +60,18 @@ def test_inertia_is_finite_wherever_float64_can_hold_it() -> None:
     value = inertia(get_backend("identity"), rows, np.array([[0.0]]), np.zeros(2, np.int32), 1)
     assert in_data_units(value, rows) == pytest.approx(1e300)
     rows = get_backend("identity").prepare(np.array([[1e200], [0.0]]))
-    assert in_data_units(1.0, rows) == math.inf
+    assert in_data_units(rows.largest**2, rows) == math.inf
+
+
+@every_backend
+@pytest.mark.parametrize("weight", [1.0, 1e30])
+def test_inertia_is_not_lost_in_the_unit_of_one_row_that_needs_none(name: str, weight: float) -> None:
+    """The row that sets the unit is its own center; squares of all others vanish in that unit."""
+    X, centers = [[1e300], [3e-140], [1e-140]], [[1e300], [0.0]]
+    shard = shard_of(name, X, centers, [weight] * 3)
+    in_units = shard.inertia(np.array(centers))
+    found = inertia_of_data(in_units, shard.rows, np.array(centers), shard.labels)
+    assert found == pytest.approx(1e-279 * weight, rel=1e-14, abs=0)
+    assert in_data_units(in_units, shard.rows) == 0
+    assert inertia_of_data(in_units, shard.rows, np.array(centers), shard.labels, 0.5) == found / 2
+    assert inertia_of_data(0.0, shard.rows, np.array(X), np.arange(3), 0.5) == 0.0
