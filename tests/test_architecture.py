@@ -30,7 +30,7 @@ TOP = {"cli", "commands", "__main__", "demo", "plots", "files", "article", "dask
 TOP |= {"selection", "displays"}
 """Modules of the top layer, which may import everything below it and each other."""
 
-CONTRACT = {"backends.protocol", "backends.ordered_sums"}
+CONTRACT = {"backends.data", "backends.protocol", "backends.ordered_sums"}
 """What backends promise: all that other layers may import of them, but for the table."""
 
 BELOW = {
@@ -213,7 +213,7 @@ def code_of(path: Path) -> str:
 
 
 def test_each_backend_is_one_module_and_each_module_a_backend_or_a_tool() -> None:
-    tools = {"__init__", "protocol", "decider", "conditioning", "csr", "curve", "iterations"}
+    tools = {"__init__", "protocol", "data", "decider", "conditioning", "csr", "curve", "iterations"}
     tools |= {"numpy_rows", "ordered_sums", "pairs", "principal", "seeds"}
     assert {path.stem for path in (PACKAGE / "backends").glob("*.py")} - tools == set(BACKENDS)
     assert all(target == f"kmeans_fast.backends.{name}" for name, target in BACKENDS.items())

@@ -91,3 +91,24 @@ def sq_dists_paired(x: Array, centers: Array, data_unit: float) -> Floats:
     for i in unsafe[(x[unsafe] != centers[unsafe]).any(axis=1)]:
         sq_dists[i] = sq_dist_rescaled(x[i], centers[i], data_unit)
     return sq_dists
+
+
+def direct_dists(x: Array, centers: Array, data_unit: float) -> Floats:
+    """Distances of rows (m, d) and centers (k, d) in data_unit, from direct differences."""
+    sq_dists = sq_dists_direct(x[:, None, :], centers[None, :, :], data_unit)
+    dists: Floats = np.sqrt(sq_dists)
+    row, col = np.nonzero(~is_safe(sq_dists))
+    dists[row, col] = dists_paired(x[row], centers[col], data_unit, data_unit)
+    return dists
+
+
+def dists_paired(x: Array, centers: Array, data_unit: float, unit: float) -> Floats:
+    """Distance of row i and center i (m, d) in ``unit``, a power of two: right wherever float64 can hold it."""
+    sq_dists = sq_dists_direct(x, centers, data_unit)
+    unsafe = np.flatnonzero(~is_safe(sq_dists))
+    with np.errstate(over="ignore", under="ignore"):
+        dists: Floats = np.sqrt(sq_dists) * (data_unit / unit)
+        for i in unsafe[(x[unsafe] != centers[unsafe]).any(axis=1)]:
+            value, exponent = rescaled(x[i], centers[i][None, :])
+            dists[i] = np.ldexp(np.sqrt(value[0]), exponent - (np.frexp(unit)[1] - 1))
+    return dists

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .csr import identity_sq_dists, is_wide, sums_by_label
-from .decider import decide_rows, is_safe, rescaled, sq_dists_direct, sq_dists_paired
+from .decider import decide_rows, direct_dists, dists_paired, sq_dists_paired
 from .iterations import iterations_of
 from .numpy_rows import NumpyRows, chunks, conditioned
 from .numpy_rows import part_of as part_of
@@ -24,7 +24,11 @@ from .ordered_sums import add_pairs, ordered_sum, quotients, strided_sum
 from .pairs import add_runs, exact_bincount
 from .principal import NumpyPrefix, Principal
 from .protocol import Array, Drift, Floats, Indices, Labels, PrefixPlan
-from .seeds import NumpySeeds
+from .seeds import add_seed as add_seed
+from .seeds import candidate_gains as candidate_gains
+from .seeds import draw_rows as draw_rows
+from .seeds import make_seeds as make_seeds
+from .seeds import sq_spread as sq_spread
 
 name = "identity"
 isa = "numpy"
@@ -228,27 +232,6 @@ def two_nearest(
     return n_changed
 
 
-def direct_dists(x: Array, centers: Array, data_unit: float) -> Floats:
-    """Distances of rows (m, d) and centers (k, d) in data_unit, from direct differences."""
-    sq_dists = sq_dists_direct(x[:, None, :], centers[None, :, :], data_unit)
-    dists: Floats = np.sqrt(sq_dists)
-    row, col = np.nonzero(~is_safe(sq_dists))
-    dists[row, col] = dists_paired(x[row], centers[col], data_unit, data_unit)
-    return dists
-
-
-def dists_paired(x: Array, centers: Array, data_unit: float, unit: float) -> Floats:
-    """Distance of row i and center i (m, d) in ``unit``, a power of two: right wherever float64 can hold it."""
-    sq_dists = sq_dists_direct(x, centers, data_unit)
-    unsafe = np.flatnonzero(~is_safe(sq_dists))
-    with np.errstate(over="ignore", under="ignore"):
-        dists: Floats = np.sqrt(sq_dists) * (data_unit / unit)
-        for i in unsafe[(x[unsafe] != centers[unsafe]).any(axis=1)]:
-            value, exponent = rescaled(x[i], centers[i][None, :])
-            dists[i] = np.ldexp(np.sqrt(value[0]), exponent - (np.frexp(unit)[1] - 1))
-    return dists
-
-
 def round_to_float32(values: Floats, towards: float) -> npt.NDArray[np.float32]:
     """values >= 0 as float32, rounded outward to inf or down to -inf (but not below 0)."""
     with np.errstate(over="ignore", under="ignore"):
@@ -334,52 +317,6 @@ def nearest_by_prefix(
     prefix.n_met = float(stop - start) * len(centers)
     upper[:], lower[:] = np.inf, 0.0
     return nearest(rows, start, stop, centers, labels, moved, before)
-
-
-def make_seeds(rows: NumpyRows, row: int, sq_dists: Floats, *, n_threads: int = 1) -> NumpySeeds:
-    sq_dists[:] = sq_dists_to(rows, row)
-    seeds = NumpySeeds(sq_dists, rows.weights)
-    seeds.weigh()
-    return seeds
-
-
-def draw_rows(rows: NumpyRows, seeds: NumpySeeds, shares: Floats, drawn: Indices) -> None:
-    drawn[:] = seeds.draw(shares)
-
-
-def candidate_gains(
-    rows: NumpyRows, seeds: NumpySeeds, candidates: Indices, gains: Indices, *, n_threads: int = 1
-) -> None:
-    for i, row in enumerate(candidates.tolist()):
-        left = seeds.of_term(np.minimum(sq_dists_to(rows, row), seeds.sq_dists))
-        gains[i] = seeds.whole - int(left.sum())
-
-
-def add_seed(rows: NumpyRows, seeds: NumpySeeds, row: int, *, n_threads: int = 1) -> None:
-    seeds.lower(np.minimum(sq_dists_to(rows, row), seeds.sq_dists))
-
-
-def sq_dists_to(rows: NumpyRows, row: int) -> Floats:
-    """Squared distances (n,) to a row."""
-    return sq_dists_to_center(rows, rows.part(slice(row, row + 1))[0])
-
-
-def sq_dists_to_center(rows: NumpyRows, center: Array) -> Floats:
-    """Squared distances (n,) to center (d,)."""
-    sq_dists = np.empty(rows.n)
-    for part in chunks(0, rows.n, rows.values_per_row):
-        x = rows.X[part]
-        if rows.is_sparse:
-            labels = np.zeros(x.shape[0], dtype=np.intp)
-            sq_dists[part] = identity_sq_dists(x, center[None], labels, rows.data_unit)
-        else:
-            sq_dists[part] = sq_dists_paired(x, np.broadcast_to(center, x.shape), rows.data_unit)
-    return sq_dists
-
-
-def sq_spread(rows: NumpyRows, center: Array, *, n_threads: int = 1) -> float:
-    sq_dists = sq_dists_to_center(rows, center)
-    return ordered_sum(sq_dists if rows.weights is None else sq_dists * rows.weights)
 
 
 def label_sq_dists(

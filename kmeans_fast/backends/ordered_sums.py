@@ -7,7 +7,7 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
-from .protocol import Floats, Indices
+from .data import Floats, Indices
 
 GROUP_ALIGNMENT = 64
 """Groups begin on multiples of this many rows, so that a tile of a kernel never spans two groups."""

@@ -12,8 +12,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from .csr import identity_sq_dists
+from .data import Array, Floats, Indices
+from .decider import sq_dists_paired
+from .numpy_rows import NumpyRows, chunks
 from .ordered_sums import ordered_sum
-from .protocol import Floats, Indices
 
 DIGITS = 61
 FEWEST_DIGITS = 52
@@ -62,3 +65,49 @@ def weighted_ends(weights: Floats | None, n: int) -> tuple[int, int]:
     if weights is None:
         return 0, n - 1
     return int((weights > 0).argmax()), n - 1 - int((weights[::-1] > 0).argmax())
+
+
+def make_seeds(rows: NumpyRows, row: int, sq_dists: Floats, *, n_threads: int = 1) -> NumpySeeds:
+    sq_dists[:] = sq_dists_to(rows, row)
+    seeds = NumpySeeds(sq_dists, rows.weights)
+    seeds.weigh()
+    return seeds
+
+
+def draw_rows(rows: NumpyRows, seeds: NumpySeeds, shares: Floats, drawn: Indices) -> None:
+    drawn[:] = seeds.draw(shares)
+
+
+def candidate_gains(
+    rows: NumpyRows, seeds: NumpySeeds, candidates: Indices, gains: Indices, *, n_threads: int = 1
+) -> None:
+    for i, row in enumerate(candidates.tolist()):
+        left = seeds.of_term(np.minimum(sq_dists_to(rows, row), seeds.sq_dists))
+        gains[i] = seeds.whole - int(left.sum())
+
+
+def add_seed(rows: NumpyRows, seeds: NumpySeeds, row: int, *, n_threads: int = 1) -> None:
+    seeds.lower(np.minimum(sq_dists_to(rows, row), seeds.sq_dists))
+
+
+def sq_dists_to(rows: NumpyRows, row: int) -> Floats:
+    """Squared distances (n,) to a row."""
+    return sq_dists_to_center(rows, rows.part(slice(row, row + 1))[0])
+
+
+def sq_dists_to_center(rows: NumpyRows, center: Array) -> Floats:
+    """Squared distances (n,) to center (d,)."""
+    sq_dists = np.empty(rows.n)
+    for part in chunks(0, rows.n, rows.values_per_row):
+        x = rows.X[part]
+        if rows.is_sparse:
+            labels = np.zeros(x.shape[0], dtype=np.intp)
+            sq_dists[part] = identity_sq_dists(x, center[None], labels, rows.data_unit)
+        else:
+            sq_dists[part] = sq_dists_paired(x, np.broadcast_to(center, x.shape), rows.data_unit)
+    return sq_dists
+
+
+def sq_spread(rows: NumpyRows, center: Array, *, n_threads: int = 1) -> float:
+    sq_dists = sq_dists_to_center(rows, center)
+    return ordered_sum(sq_dists if rows.weights is None else sq_dists * rows.weights)

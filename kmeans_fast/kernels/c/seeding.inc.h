@@ -118,7 +118,7 @@ typedef struct {
 /* A term as a whole number; `of_term` in backends/seeds.py. */
 ALWAYS_INLINE int64_t FN(whole_term)(double sq_dist, double weight, double scale) { return (int64_t)(sq_dist * weight * scale); }
 
-ALWAYS_INLINE void FN(begin_block)(const kf_rows *rows, const kf_centers *centers, const kf_seeds *seeds, ptrdiff_t block,
+ALWAYS_INLINE void FN(begin_seed_block)(const kf_rows *rows, const kf_centers *centers, const kf_seeds *seeds, ptrdiff_t block,
                                    char *arena, FN(seed_block) *b)
 {
     ptrdiff_t first = seeds->order == NULL ? block * KF_SEED_BLOCK : seeds->begins[block];
@@ -235,7 +235,7 @@ static ptrdiff_t FN(seed_gains)(const kf_rows *rows, const kf_centers *centers, 
         n_near += apart == NULL || apart[j] < seeds->block_reach[block];
     if (n_near == 0)
         return 0;
-    FN(begin_block)(rows, centers, seeds, block, arena, &b);
+    FN(begin_seed_block)(rows, centers, seeds, block, arena, &b);
     if (d <= KF_LANES / 2 || !seeds->is_scored || n_near * FN(FEWEST_SCORED) < m) {
         for (int at = 0; at < b.n; at += KF_LANES)
             for (ptrdiff_t j = 0; j < m; j++)
@@ -333,7 +333,7 @@ static void FN(add_seed)(const kf_rows *rows, const kf_centers *centers, const k
     FN(seed_block) b;
     if (apart != NULL && !(*apart < seeds->block_reach[block]))
         return;
-    FN(begin_block)(rows, centers, seeds, block, arena, &b);
+    FN(begin_seed_block)(rows, centers, seeds, block, arena, &b);
     if (rows->d <= KF_LANES / 2 || !seeds->is_scored || apart != NULL) {
         for (int at = 0; at < b.n; at += KF_LANES)
             if (apart == NULL || FN(is_within_reach)(&b, at, *apart))
