@@ -32,6 +32,8 @@ class Iteration:
     sq_shift: float
     """Sum of the squared moves of the centers, in ``data_unit**2``."""
     seconds: float
+    algorithm: str
+    """Name of the way that it went, in the table of algorithms."""
     moments: tuple[float, float] | None
     """What ``move_centers`` says of the inertia; None where a cluster was empty."""
 
@@ -77,7 +79,8 @@ def iterate(
                 of_last = totals if i == len(steps) - 1 else None
                 n_iter += 1
                 moments = from_sums, from_means
-                yield Iteration(n_iter, path[i], path[i + 1], of_last, int(n_changed), 0, sq_shift, seconds, moments)
+                before, after = path[i : i + 2]
+                yield Iteration(n_iter, before, after, of_last, int(n_changed), 0, sq_shift, seconds, "lloyd", moments)
             centers, sq_shifts = path[n_moved], None
             if n_moved == len(steps):
                 continue
@@ -97,7 +100,16 @@ def iterate(
         n_iter += 1
         seconds = time.perf_counter() - began
         yield Iteration(
-            n_iter, centers, new_centers, totals, totals.n_changed, n_filled, in_order(sq_shifts), seconds, moved
+            n_iter,
+            centers,
+            new_centers,
+            totals,
+            totals.n_changed,
+            n_filled,
+            in_order(sq_shifts),
+            seconds,
+            shards.algorithm.used,
+            moved,
         )
         centers = new_centers
 

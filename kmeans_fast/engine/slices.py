@@ -17,8 +17,8 @@ ROWS_AT_LEAST = 4096
 MOST_WORK = 10_000_000_000
 """Multiply-adds for which that many rows are too long a call."""
 
-LITTLE_WORK = 100_000_000
-"""Multiply-adds of an iteration that take no longer than some twenty times what the interpreter does beside it."""
+LITTLE_WORK = 30_000_000
+"""Multiply-adds of an iteration: beside so few, to spare the interpreter is worth more than bounds are."""
 
 MOST_STEPS = 16
 """Iterations of one kernel call: beyond, they save little."""

@@ -83,7 +83,8 @@ class KMeans(CallbackSupportMixin, BaseKMeans):
         Whether the best run, or that descent, ended by itself, not by ``max_iter`` or a callback.
     history_ : dict of ndarrays of shape (n_iter_,)
         Of the best run, or that descent, by iteration: 'inertia' about the centers that the rows were assigned to,
-        'shift' (root of the summed squared moves of the centers), 'n_changed' (labels that changed) and 'seconds'.
+        'shift' (root of the summed squared moves of the centers), 'n_changed' (labels that changed), 'seconds', and
+        'algorithm' (the way it went: what 'auto' chose goes by 'lloyd' wherever its own way would not pay).
     n_features_in_ : int
         Number of features in ``fit``.
     feature_names_in_ : ndarray of shape (n_features_in_,)

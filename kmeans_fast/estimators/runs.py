@@ -18,8 +18,8 @@ from ..engine.shard import Shard, assign, in_data_units, inertia, inertia_of_dat
 from ..engine.swaps import SwapSearch
 from .callbacks import Task
 
-Entry = tuple[float, float, int, float]
-"""Of an iteration: inertia, shift, labels changed, seconds."""
+Entry = tuple[float, float, int, float, str]
+"""Of an iteration: inertia, shift, labels changed, seconds, algorithm."""
 
 
 @dataclass
@@ -103,7 +103,7 @@ class Runner:
             value = self._spread_of(shard, step).inertia(shard, step)
             value = in_data_units(value * self.metric.share, self.rows)
             shift = math.sqrt(step.sq_shift) * self.rows.data_unit
-            entries.append((value, shift, step.n_changed, step.seconds))
+            entries.append((value, shift, step.n_changed, step.seconds, step.algorithm))
             reason = self._reason_to_stop(step)
             if self.say:
                 self.say(f"Iteration {step.n_iter - 1}, inertia {value}.")
@@ -153,10 +153,11 @@ class Runner:
 
 def as_history(entries: list[Entry]) -> dict[str, Array]:
     """One array a column, one entry an iteration."""
-    inertia, shift, n_changed, seconds = zip(*entries, strict=True)
+    inertia, shift, n_changed, seconds, algorithm = zip(*entries, strict=True)
     return {
         "inertia": np.array(inertia),
         "shift": np.array(shift),
         "n_changed": np.array(n_changed, dtype=np.int64),
         "seconds": np.array(seconds),
+        "algorithm": np.array(algorithm),
     }

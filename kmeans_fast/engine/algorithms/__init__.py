@@ -11,6 +11,7 @@ import numpy.typing as npt
 from ...backends.protocol import Array, Backend, Floats, Labels, Rows
 from ..moving_sums import MovingSums
 from ..partials import Partials
+from ..slices import LITTLE_WORK
 from . import groups
 from .boxes import MOST_FEATURES, Boxes
 from .hamerly import LEAST_WORK, Hamerly
@@ -19,6 +20,8 @@ from .prefix import LEAST_CENTERS, LEAST_FEATURES, Prefix
 
 
 class Algorithm(Protocol):
+    used: str
+    """Name of the row of the table whose way the last step went: where another one does not pay, "lloyd"."""
     runs_ahead: bool
     """Whether ``Shard.run_ahead`` may go on in its place: it has no memory but the labels and their totals."""
 
@@ -77,7 +80,7 @@ def choose(n: int, d: int, k: int, dtype: npt.DTypeLike, *, is_sparse: bool = Fa
         return "hamerly" if k * d >= LEAST_WORK and n >= 4 * k else "lloyd"
     if d <= MOST_FEATURES:
         return "boxes" if k >= 8 and n >= 16 * k and n >= 4096 else "lloyd"
-    if n < 4 * k:
+    if n < 4 * k or n * k * d <= LITTLE_WORK:
         return "lloyd"
     if k * d >= LEAST_WORK and d >= LEAST_FEATURES and k >= LEAST_CENTERS:
         return "prefix"

@@ -29,6 +29,7 @@ class Boxes(Lloyd):
     def step(self, centers: Array, sq_shifts: Floats | None) -> Partials:
         if not self._is_worth_it:
             return super().step(centers, sq_shifts)
+        self.used = "boxes"
         if sq_shifts is None or not self.totals.are_near:
             return self.totals.add_up(len(centers), self._nearest(centers, None, None))
         return self.totals.follow(self._nearest(centers, *self.totals.room()))

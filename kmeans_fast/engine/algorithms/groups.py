@@ -50,6 +50,8 @@ LOSSES = 2
 
 
 class Groups(Lloyd):
+    runs_ahead = False
+
     def __init__(self, backend: Backend, rows: Rows, labels: Labels, n_threads: int) -> None:
         super().__init__(backend, rows, labels, n_threads)
         self._bounds: Bounds | None = None
@@ -65,6 +67,7 @@ class Groups(Lloyd):
             self._bounds = None
             self._n_plain += 1
             return super().step(centers, sq_shifts)
+        self.used = "groups"
         is_first = self._bounds is None
         bounds, share_moved = self._bounds, self.totals.share_moved
         if bounds is None:

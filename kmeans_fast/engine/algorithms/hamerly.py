@@ -48,6 +48,7 @@ class Hamerly(Lloyd):
             self._steps_to_wait = max(0, self._steps_to_wait - 1)
             self._upper = self._lower = None
             return super().step(centers, sq_shifts)
+        self.used = "hamerly"
         if self._upper is None or self._lower is None:
             self._upper, self._lower = np.zeros((2, self.rows.n), dtype=np.float32)
             return self._follow(centers, np.arange(self.rows.n), self._upper, self._lower)

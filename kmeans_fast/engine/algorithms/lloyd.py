@@ -19,8 +19,10 @@ class Lloyd:
         self.labels = labels
         self.n_threads = n_threads
         self.totals = MovingSums(backend, rows, labels, n_threads)
+        self.used = "lloyd"
 
     def step(self, centers: Array, sq_shifts: Floats | None) -> Partials:
+        self.used = "lloyd"
         if sq_shifts is None or not self.totals.are_near:
             return self.totals.begin(self._nearest_and_sum(centers))
         moved, before = self.totals.room()

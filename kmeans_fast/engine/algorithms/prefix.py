@@ -53,6 +53,7 @@ class Prefix(Hamerly):
         self._n_steps += 1
         if not self._has_coordinates(centers):
             return super().step(centers, sq_shifts)
+        self.used = "prefix"
         drift = self._drift_of(sq_shifts, *centers.shape)
         if sq_shifts is None or not self.totals.are_near:
             return self.totals.add_up(len(centers), self._nearest(centers, drift, None, None))

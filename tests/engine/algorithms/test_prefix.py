@@ -159,5 +159,5 @@ def test_named_it_works_with_any_budget_and_backend(options: dict[str, Any]) -> 
 
 def test_many_features_and_centers_are_for_coordinates() -> None:
     assert choose(30_000, 384, 500, np.float32) == "prefix"
-    assert choose(30_000, 384, 30, np.float32) == "hamerly"
-    assert choose(30_000, 64, 500, np.float32) == "hamerly"
+    assert choose(30_000, 384, 30, np.float32) == "groups"
+    assert choose(30_000, 64, 500, np.float32) == "groups"
