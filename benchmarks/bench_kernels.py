@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache, partial
-from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -376,8 +375,8 @@ def measured_rows(bench: str, case: str, kernel: str, problem: Problem, settings
 
 def is_its_own(kernel: str, backend_name: str) -> bool:
     """Whether the backend has the kernel itself; NumPy backends borrow some from each other, as they say openly."""
-    backend = get_backend(backend_name)
-    return not isinstance(backend, ModuleType) or getattr(backend, kernel).__module__ == backend.__name__
+    backend, reference = get_backend(backend_name), get_backend("identity")
+    return backend is reference or getattr(backend, kernel) is not getattr(reference, kernel)
 
 
 def ours(kernel: str, backend_name: str, problem: Problem, n_threads: int) -> Call:

@@ -121,7 +121,8 @@ class Problem:
             out["labels in blocks"] = labels.copy()
             out["n_changed in blocks"] = backend.nearest_in_blocks(rows, blocks, centers[:1], labels, **threads)
 
-        if d >= PREFIX_STEP and rows.data_unit == 1.0:
+        # The axes of thousands of features take minutes to find.
+        if PREFIX_STEP <= d <= 1024 and rows.data_unit == 1.0:
             out.update(by_prefix(backend, rows, centers, n_threads))
 
         assert [a.tobytes() for a in inputs] == before, "an input was written"
@@ -137,7 +138,8 @@ class Problem:
         n, k = len(self.X), len(self.centers)
         bounds, out = backend.make_bounds(rows, k, by_group=by_group, n_threads=n_threads), {}
         labels, old_centers = np.arange(n, dtype=np.int32) % k, self.centers
-        moved_a_bit = (self.centers + (self.centers[::-1] - self.centers) / 1024).astype(self.X.dtype)
+        with np.errstate(over="ignore", invalid="ignore"):
+            moved_a_bit = (self.centers + (self.centers[::-1] - self.centers) / 1024).astype(self.X.dtype)
         passes = (self.centers, [n]), (moved_a_bit, [n]), (self.centers[::-1].copy(), [n // 3, n]), (self.centers, [n])
         for i, (centers, stops) in enumerate(passes):
             with np.errstate(all="ignore"):

@@ -282,7 +282,8 @@ def test_dtypes_of_results(given: str, expected: str) -> None:
 def test_history_tells_every_iteration() -> None:
     model = KMeans(5, random_state=0, tol=0).fit(NOISE)
     history = model.history_
-    assert set(history) == {"inertia", "shift", "n_changed", "seconds"}
+    assert set(history) == {"inertia", "shift", "n_changed", "seconds", "algorithm"}
+    assert set(history["algorithm"]) == {"lloyd"}
     assert {len(column) for column in history.values()} == {model.n_iter_}
     assert (np.diff(history["inertia"]) <= 0).all() and history["inertia"][-1] == pytest.approx(model.inertia_)
     assert history["n_changed"][0] == 300 and history["n_changed"][-1] == 0 and history["shift"][-1] == 0

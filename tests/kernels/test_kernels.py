@@ -76,9 +76,13 @@ REFUSED: dict[str, tuple[Callable[[Any], Any], str]] = {
         lambda r: BACKEND.move(r, whole(1), labels(1), labels(1) + 4, floats(2, 4, 3), floats(2, 4)),
         "to 4 of 4",
     ),
-    "potentials of other candidates": (
-        lambda r: BACKEND.candidate_potentials(r, None, CENTERS, floats(3)),
-        "3 entries for 4",
+    "gains of other candidates": (
+        lambda r: BACKEND.candidate_gains(r, BACKEND.make_seeds(r, 0, floats(100)), whole(1, 2), whole(0)),
+        "1 entries for 2",
+    ),
+    "drawn rows for other shares": (
+        lambda r: BACKEND.draw_rows(r, BACKEND.make_seeds(r, 0, floats(100)), floats(2), whole(0)),
+        "1 entries for 2",
     ),
     "distances to other centers": (lambda r: BACKEND.distances(r, 0, 100, CENTERS, floats(100, 3)), "3 columns for 4"),
     "an inertia that begins inside a block": (
