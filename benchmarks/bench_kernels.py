@@ -123,7 +123,11 @@ def iterations(backend: Backend, rows: Rows, problem: Problem, n_threads: int) -
     path, steps = np.stack([problem.centers] * 5), np.empty((4, 4))
     labels, sums, mass = problem.labels.copy(), np.zeros((2, k, d)), np.zeros((2, k))
     borders = group_borders(rows.n, k)
-    return lambda: backend.iterate(rows, borders, path, labels, sums, mass, steps, -1.0, n_threads=n_threads)
+
+    def call() -> None:
+        backend.iterate(rows, borders, path, labels, sums, mass, steps, -1.0, n_threads=n_threads)
+
+    return call
 
 
 def make_blocks(backend: Backend, rows: Rows, problem: Problem, n_threads: int) -> Call:
