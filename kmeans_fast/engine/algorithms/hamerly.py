@@ -76,11 +76,13 @@ def survivors(labels: Labels, upper: Bounds, lower: Bounds, shifts: Floats) -> I
     largest = int(shifts.argmax())
     of_others = np.full(len(shifts), shifts[largest])
     of_others[largest] = np.delete(shifts, largest).max(initial=0.0)
-    upper += up(shifts)[labels]
-    upper *= GROWTH
-    lower -= up(of_others)[labels]
-    lower *= SHRINKAGE
-    return np.flatnonzero(~(upper < lower))
+    # Bounds that float32 can't hold become inf or nan, which rule nothing out.
+    with np.errstate(over="ignore", invalid="ignore"):
+        upper += up(shifts)[labels]
+        upper *= GROWTH
+        lower -= up(of_others)[labels]
+        lower *= SHRINKAGE
+        return np.flatnonzero(~(upper < lower))
 
 
 def shifts_up(sq_shifts: Floats, d: int) -> Floats:
@@ -91,5 +93,6 @@ def shifts_up(sq_shifts: Floats, d: int) -> Floats:
 
 
 def up(values: Floats) -> Bounds:
-    """float32 that are no less."""
-    return np.nextafter(values.astype(np.float32), np.float32(np.inf))
+    """float32 that are no less; inf for what it can't hold."""
+    with np.errstate(over="ignore"):
+        return np.nextafter(values.astype(np.float32), np.float32(np.inf))

@@ -106,3 +106,10 @@ def test_shifts_are_never_too_small() -> None:
 def test_many_products_of_a_sparse_row_are_for_bounds() -> None:
     assert choose(100_000, 128, 256, np.float32, is_sparse=True) == "hamerly"
     assert choose(1000, 128, 900, np.float32, is_sparse=True) == "lloyd"
+
+
+def test_moves_that_float32_cannot_hold_rule_nothing_out() -> None:
+    upper, lower = np.array([1.0, 2.0], np.float32), np.array([5.0, np.inf], np.float32)
+    with np.errstate(all="raise"):
+        left = survivors(np.array([0, 1], np.int32), upper, lower, np.array([1e100, 1e120]))
+    assert left.tolist() == [0, 1]
