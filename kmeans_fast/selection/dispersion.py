@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..backends.protocol import Backend
+from ..engine.shard import in_data_units
 from .partition import Partition, check_cluster_count, partition
 
 
@@ -143,7 +144,7 @@ def bic_score(X: Any, labels: Any, *, n_threads: int | None = None, backend: str
 
 
 def inertia(part: Partition) -> float:
-    return part.dispersion * part.rows.data_unit**2
+    return in_data_units(part.dispersion, part.rows)
 
 
 def calinski_harabasz(part: Partition) -> float:

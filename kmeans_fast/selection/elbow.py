@@ -43,6 +43,9 @@ def depths(ks: Any, inertias: Any) -> Floats:
         raise ValueError(
             f"ks has shape {x.shape} and inertias {y.shape}; an elbow needs at least 3 increasing ks, one inertia each."
         )
+    if not np.isfinite(y).all():
+        bad = float(y[~np.isfinite(y)][0])
+        raise ValueError(f"inertias hold {bad}; an elbow needs finite ones: scale the data down.")
     height = y[0] - y[-1]
     across = (x - x[0]) / (x[-1] - x[0])
     down = (y[0] - y) / height if height > 0 else np.zeros(len(x))

@@ -136,7 +136,13 @@ def bad_weights(made: Trial, choices: Bytes) -> None:
     if is_refused(weighted) or not are_good:
         assert raises_value_error(lambda: fitted(weighted))
         return
-    assert np.isfinite(fitted(weighted).cluster_centers_).all()
+    try:
+        centers = fitted(weighted).cluster_centers_
+    except ValueError as error:
+        # A leaf of a tree may be left with one row of positive weight, where two are to be drawn: as in scikit-learn.
+        assert made.estimator == "BisectingKMeans" and not weights.all() and "non-zero" in str(error)
+        return
+    assert np.isfinite(centers).all()
 
 
 CALLS: tuple[Callable[[Trial, Bytes], None], ...] = (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pytest
 
 from kmeans_fast.selection import elbow
@@ -24,3 +25,8 @@ def test_of_equally_far_points_the_first() -> None:
 def test_what_has_no_elbow_is_refused(ks: Any, inertias: Any) -> None:
     with pytest.raises(ValueError, match="at least 3 increasing ks"):
         elbow(ks, inertias)
+
+
+def test_inertias_that_are_not_finite_are_refused() -> None:
+    with pytest.raises(ValueError, match="inertias hold inf"):
+        elbow([1, 2, 3], [np.inf, np.inf, 1.0])
