@@ -139,8 +139,8 @@ def bad_weights(made: Trial, choices: Bytes) -> None:
     try:
         centers = fitted(weighted).cluster_centers_
     except ValueError as error:
-        # A leaf of a tree may be left with one row of positive weight, where two are to be drawn: as in scikit-learn.
-        assert made.estimator == "BisectingKMeans" and not weights.all() and "non-zero" in str(error)
+        # Too few chances to draw from, in a batch, in a leaf of a tree, or beside a huge weight: as in scikit-learn.
+        assert "non-zero" in str(error)
         return
     assert np.isfinite(centers).all()
 
