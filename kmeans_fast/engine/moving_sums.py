@@ -105,3 +105,10 @@ class MovingSums:
         sizes = np.abs(totals.sums).max(axis=1)
         smallest = float(np.min(sizes, where=sizes > 0, initial=np.inf))
         return TOLERANCE * float(np.finfo(self.rows.X.dtype).eps) / 2 * smallest
+
+
+def close_up(moved: Indices, before: Labels, n_earlier: int, start: int, n_new: int) -> None:
+    """The n_new rows that a slice wrote from place ``start`` on follow the n_earlier ones of the slices before it."""
+    if n_earlier < start:
+        moved[n_earlier : n_earlier + n_new] = moved[start : start + n_new]
+        before[n_earlier : n_earlier + n_new] = before[start : start + n_new]

@@ -13,6 +13,7 @@ import math
 import numpy as np
 
 from ...backends.protocol import Array, Backend, Bounds, Floats, Indices, Labels, Rows
+from ..moving_sums import close_up
 from ..partials import Partials
 from ..slices import row_slices
 from .hamerly import Hamerly
@@ -104,9 +105,8 @@ class Groups(Lloyd):
                 None if before is None else before[start:stop],
                 n_threads=self.n_threads,
             )
-            if moved is not None and before is not None and n_changed < start:
-                moved[n_changed : n_changed + n_new] = moved[start : start + n_new]
-                before[n_changed : n_changed + n_new] = before[start : start + n_new]
+            if moved is not None and before is not None:
+                close_up(moved, before, n_changed, start, n_new)
             n_changed += n_new
         return n_changed
 

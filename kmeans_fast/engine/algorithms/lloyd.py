@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ...backends.ordered_sums import group_borders
 from ...backends.protocol import Array, Backend, Floats, Indices, Labels, Rows
-from ..moving_sums import MovingSums
+from ..moving_sums import MovingSums, close_up
 from ..partials import Partials
 from ..slices import group_runs, row_slices, work_of_call
 
@@ -38,9 +38,7 @@ class Lloyd:
                 before[start:stop],
                 n_threads=self.n_threads,
             )
-            if n_changed < start:
-                moved[n_changed : n_changed + n_new] = moved[start : start + n_new]
-                before[n_changed : n_changed + n_new] = before[start : start + n_new]
+            close_up(moved, before, n_changed, start, n_new)
             n_changed += n_new
         return self.totals.follow(n_changed)
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from ...backends.protocol import Array, Backend, Drift, Floats, Indices, Labels, PrefixPlan, Rows
 from ...backends.protocol import Prefix as Coordinates
+from ..moving_sums import close_up
 from ..partials import Partials
 from ..slices import row_slices
 from .hamerly import Bounds, Hamerly, shifts_up, up
@@ -107,9 +108,8 @@ class Prefix(Hamerly):
                 *room,
                 n_threads=self.n_threads,
             )
-            if moved is not None and before is not None and n_changed < start:
-                moved[n_changed : n_changed + n_new] = moved[start : start + n_new]
-                before[n_changed : n_changed + n_new] = before[start : start + n_new]
+            if moved is not None and before is not None:
+                close_up(moved, before, n_changed, start, n_new)
             n_changed += n_new
             work += first_p * coordinates.n_met + PAIR * (coordinates.n_found + coordinates.n_scored)
         if self._n_steps >= SETTLED and work > PAYS * self.rows.n * k * d:
