@@ -12,11 +12,11 @@ from ...backends.protocol import Array, Backend, Floats, Labels, Rows
 from ..moving_sums import MovingSums
 from ..partials import Partials
 from ..slices import LITTLE_WORK
-from . import groups
+from . import groups, prefix
 from .boxes import MOST_FEATURES, Boxes
 from .hamerly import LEAST_WORK, Hamerly
 from .lloyd import Lloyd
-from .prefix import LEAST_CENTERS, LEAST_FEATURES, Prefix
+from .prefix import LEAST_CENTERS, LEAST_FEATURES
 
 
 class Algorithm(Protocol):
@@ -56,13 +56,15 @@ ALGORITHMS: dict[str, Entry] = {
     ),
     "boxes": Entry(Boxes, ("nearest", "nearest_and_sum", "sum_by_label", "move", "make_blocks", "nearest_in_blocks")),
     "prefix": Entry(
-        Prefix,
+        prefix.build,
         (
             "nearest",
             "nearest_and_sum",
             "sum_by_label",
             "move",
             "two_nearest",
+            "make_bounds",
+            "nearest_with_bounds",
             "plan_prefix",
             "make_prefix",
             "nearest_by_prefix",

@@ -1,7 +1,7 @@
 """Few coordinates along the principal axes rule out most centers, as in embeddings; the others are measured.
 
 Cauchy and Schwarz bound what the other coordinates can add. With an upper and a lower bound, a row need only meet the
-centers that moved far.
+centers that moved far. Where the axes tell little, and for rows in CSR, the steps are those of groups.py.
 """
 
 from __future__ import annotations
@@ -13,7 +13,9 @@ from ...backends.protocol import Prefix as Coordinates
 from ..moving_sums import close_up
 from ..partials import Partials
 from ..slices import row_slices
+from .groups import Groups
 from .hamerly import Bounds, Hamerly, shifts_up, up
+from .lloyd import Lloyd
 
 LEAST_FEATURES = 96
 
@@ -41,13 +43,13 @@ PAIR = 3000.0
 """Multiply-adds in the time that a pair costs which is looked at by itself."""
 
 
-class Prefix(Hamerly):
+class Prefix(Groups):
     def __init__(self, backend: Backend, rows: Rows, labels: Labels, n_threads: int) -> None:
         super().__init__(backend, rows, labels, n_threads)
-        self._is_possible = not rows.is_sparse and rows.may_copy and rows.data_unit == 1.0
+        self._is_possible = rows.may_copy and rows.data_unit == 1.0
         self._plan: PrefixPlan | None = None
         self._coordinates: Coordinates | None = None
-        self._bounds: tuple[Bounds, Bounds] | None = None
+        self._of_rows: tuple[Bounds, Bounds] | None = None
         self._n_steps = 0
 
     def step(self, centers: Array, sq_shifts: Floats | None) -> Partials:
@@ -55,6 +57,7 @@ class Prefix(Hamerly):
         if not self._has_coordinates(centers):
             return super().step(centers, sq_shifts)
         self.used = "prefix"
+        self._n_plain += 1
         drift = self._drift_of(sq_shifts, *centers.shape)
         if sq_shifts is None or not self.totals.are_near:
             return self.totals.add_up(len(centers), self._nearest(centers, drift, None, None))
@@ -65,7 +68,7 @@ class Prefix(Hamerly):
             super().assign(centers)
         else:
             self._nearest(centers, Drift(np.arange(len(centers), dtype=np.int32)), None, None)
-            self._bounds = None
+            self._of_rows = None
 
     def _has_coordinates(self, centers: Array) -> bool:
         """Whether there are coordinates that tell the centers apart; the first steps look for them."""
@@ -79,7 +82,7 @@ class Prefix(Hamerly):
         return self._coordinates is not None
 
     def _drift_of(self, sq_shifts: Floats | None, k: int, d: int) -> Drift:
-        if sq_shifts is None or self._bounds is None:
+        if sq_shifts is None or self._of_rows is None:
             return Drift(np.arange(k, dtype=np.int32))
         shifts = up(shifts_up(sq_shifts, d))
         return Drift(np.argsort(-shifts, kind="stable").astype(np.int32), shifts)
@@ -88,9 +91,9 @@ class Prefix(Hamerly):
         k, d = centers.shape
         coordinates, plan = self._coordinates, self._plan
         assert coordinates is not None and plan is not None
-        if self._bounds is None:
-            self._bounds = np.empty(self.rows.n, dtype=np.float32), np.empty(self.rows.n, dtype=np.float32)
-        upper, lower = self._bounds
+        if self._of_rows is None:
+            self._of_rows = np.empty(self.rows.n, dtype=np.float32), np.empty(self.rows.n, dtype=np.float32)
+        upper, lower = self._of_rows
         n_changed, work, first_p = 0, 0.0, min(plan.first_p, coordinates.p)
         for start, stop in row_slices(0, self.rows.n, k * first_p):
             room = (None, None) if moved is None or before is None else (moved[start:stop], before[start:stop])
@@ -113,5 +116,11 @@ class Prefix(Hamerly):
             n_changed += n_new
             work += first_p * coordinates.n_met + PAIR * (coordinates.n_found + coordinates.n_scored)
         if self._n_steps >= SETTLED and work > PAYS * self.rows.n * k * d:
-            self._is_possible, self._coordinates, self._bounds = False, None, None
+            self._is_possible, self._coordinates, self._of_rows = False, None, None
+            self._bounds = self._centers = None
         return n_changed
+
+
+def build(backend: Backend, rows: Rows, labels: Labels, n_threads: int) -> Lloyd:
+    """Rows in CSR have one lower bound each."""
+    return (Hamerly if rows.is_sparse else Prefix)(backend, rows, labels, n_threads)

@@ -71,8 +71,8 @@ def test_every_iteration_is_lloyds_and_the_bounds_hold(kind: str, dtype: str, ro
         np.testing.assert_array_equal(found.new_centers, expected.new_centers)
         assert found.totals.n_changed == expected.totals.n_changed
         algorithm: Any = mine.algorithm
-        assert algorithm._bounds is not None, "no coordinates were used"
-        upper, lower = algorithm._bounds
+        assert algorithm._of_rows is not None, "no coordinates were used"
+        upper, lower = algorithm._of_rows
         centers = found.centers.astype(np.longdouble)
         dists = np.sqrt(((X[:, None, :] - centers) ** 2).sum(axis=-1))
         own = np.take_along_axis(dists, mine.labels[:, None], axis=1)[:, 0]
@@ -111,7 +111,7 @@ def test_threads_change_no_label_bound_or_count() -> None:
             algorithm: Any = shard.algorithm
             counts = (algorithm._coordinates.n_met, algorithm._coordinates.n_found, algorithm._coordinates.n_scored)
             trace += [shard.labels.tobytes(), step.new_centers.tobytes(), counts]
-            trace += [bounds.tobytes() for bounds in algorithm._bounds]
+            trace += [bounds.tobytes() for bounds in algorithm._of_rows]
         seen.append(trace)
     assert seen[0] == seen[1] == seen[2]
 
