@@ -74,7 +74,6 @@ cdef extern from "c/kernels.h" nogil:
         double* sq_dists
         int32_t* owners
         double scale
-        int is_scored
         int64_t* sums
         int64_t whole
         int32_t* order
@@ -200,7 +199,7 @@ cdef extern from "c/kernels.h" nogil:
                                const int32_t* labels, double* tiles, double* sq_dists) noexcept nogil
         double (*label_potential)(const kf_rows*, const kf_centers*, Py_ssize_t first, Py_ssize_t n_rows,
                                   const int32_t* labels, double* tiles) noexcept nogil
-        size_t (*seeding_bytes)(Py_ssize_t d) noexcept nogil
+        size_t (*seeding_bytes)(Py_ssize_t d, Py_ssize_t m) noexcept nogil
         Py_ssize_t (*seed_gains)(const kf_rows*, const kf_centers*, const kf_seeds*, Py_ssize_t block, const float* apart,
                                  char* arena, int64_t* gains, kf_changes*) noexcept nogil
         void (*add_seed)(const kf_rows*, const kf_centers*, const kf_seeds*, Py_ssize_t block, const float* apart,

@@ -21,6 +21,8 @@ cdef enum:
     LINE = 8                    # int64 of a cache line
     CHANGES_AT_LEAST = 4096
     ROWS_OF_CHANGE = 4          # rows for each change that candidates make for which there is room
+    BYTES_OF_CHANGE = 192       # of X, for which there is room too
+    PRODUCTS_OF_DIRECT = 4      # in the time that a direct difference takes
 
 
 cdef class Seeds:
@@ -164,7 +166,7 @@ cdef void bind(
     else:
         call._centers = pack_centers(rows, values, m, KF_LANES_ARE_POINTS, n_threads)
         call.job.centers = &call._centers.c
-        n_bytes = rows.table.seeding_bytes(rows.c.d)
+        n_bytes = rows.table.seeding_bytes(rows.c.d, m)
     call._of_threads = borrow(rows, n_threads * (n_bytes + of_totals))
     call.job.scratch, call.job.scratch_bytes = call._of_threads.memory, n_bytes
     call.job.totals = <int64_t*>(call._of_threads.memory + n_threads * n_bytes)
@@ -193,7 +195,7 @@ cdef void choose(
 cdef int threads_of_rows(Rows rows, Py_ssize_t m, int n_threads):
     if type(rows) is CsrRows:
         return threads_of(<CsrRows>rows, rows.c.n, m, n_threads)
-    return threads_for(<double>rows.c.n * rows.c.d * m, n_threads)
+    return threads_for(<double>PRODUCTS_OF_DIRECT * rows.c.n * rows.c.d * m, n_threads)
 
 
 def make_seeds(Rows rows, Py_ssize_t row, double[::1] sq_dists, *, int n_threads=1):
@@ -206,7 +208,7 @@ def make_seeds(Rows rows, Py_ssize_t row, double[::1] sq_dists, *, int n_threads
     seeds._memory = allocate(n_sums(n) * sizeof(int64_t) + n * sizeof(int32_t))
     seeds.c.n, seeds.c.sq_dists, seeds.c.sums = n, &sq_dists[0], <int64_t*>seeds._memory.memory
     seeds.c.owners = <int32_t*>(seeds._memory.memory + n_sums(n) * sizeof(int64_t))
-    seeds.c.order, seeds.c.scale, seeds.c.is_scored, seeds.c.n_blocks = NULL, 0.0, 0, units_of(n, KF_SEED_BLOCK)
+    seeds.c.order, seeds.c.scale, seeds.c.n_blocks = NULL, 0.0, units_of(n, KF_SEED_BLOCK)
     seeds.c.weights = (<CsrRows>rows).csr.weights if type(rows) is CsrRows else rows.c.weights
     seeds.next_grouping, seeds.n_grouped, seeds.first_row, seeds.last_row = FIRST_GROUPING, 0, 0, n - 1
     seeds._chosen, seeds.n_near, seeds._noted = [], 0.0, None
@@ -332,12 +334,13 @@ def draw_rows(Rows rows, Seeds seeds, const double[::1] shares, int64_t[::1] dra
         drawn[i] = min(max(drawn[i], <int64_t>seeds.first_row), <int64_t>seeds.last_row)
 
 
-cdef kf_changes* room_for_changes(Seeds seeds, int n_threads):
+cdef kf_changes* room_for_changes(Rows rows, Seeds seeds, int n_threads):
     """Of each thread, for the changes that it finds; none where rows are too many for their numbers."""
-    cdef Py_ssize_t room = 0 if seeds.c.n >= 1 << 31 else max(seeds.c.n // ROWS_OF_CHANGE, <Py_ssize_t>CHANGES_AT_LEAST)
-    cdef Py_ssize_t thread
+    cdef Py_ssize_t room = max(seeds.c.n // ROWS_OF_CHANGE, <Py_ssize_t>CHANGES_AT_LEAST), thread
     cdef size_t n_bytes = n_threads * sizeof(kf_changes)
     cdef kf_changes* changes
+    room = max(room, min(seeds.c.n, seeds.c.n * rows.c.d * rows.table.itemsize // BYTES_OF_CHANGE))
+    room = 0 if seeds.c.n >= 1 << 31 else room
     if seeds._of_changes is None or seeds._of_changes.n_bytes < n_bytes + room * sizeof(kf_change):
         seeds._of_changes = allocate(n_bytes + room * sizeof(kf_change))
     changes = <kf_changes*>seeds._of_changes.memory
@@ -362,7 +365,6 @@ def candidate_gains(Rows rows, Seeds seeds, const int64_t[::1] candidates, int64
     n_threads = threads_of_rows(rows, m, n_threads)
     call = hold(rows)
     call.job.seeds = &seeds.c
-    seeds.c.is_scored = len(seeds._chosen) >= FIRST_GROUPING
     if call.job.sparse == NULL:
         if rows.c.d > KF_LANES // 2:
             copy_if_it_pays(rows, rows.c.n, m)
@@ -374,7 +376,7 @@ def candidate_gains(Rows rows, Seeds seeds, const int64_t[::1] candidates, int64
             run_units(sparse_gains_unit, &call.job, n_sums(rows.c.n), n_threads)
     else:
         find_apart(rows, seeds, call, n_threads)
-        call.job.changes = room_for_changes(seeds, n_threads)
+        call.job.changes = room_for_changes(rows, seeds, n_threads)
         with nogil:
             n_near = run_units(gains_unit, &call.job, units_of(seeds.c.n_blocks, BLOCKS_OF_UNIT), n_threads)
         seeds.n_near += n_near

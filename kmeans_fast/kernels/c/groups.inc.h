@@ -385,17 +385,28 @@ static void FN(meet_group)(const kf_centers *centers, const kf_bounds *bounds, p
     }
 }
 
-/* New bounds from the scores of the groups that the row met: ||x - c||^2 >= own + 2 (score - best) - 4 E. In the unit of
-   the scores; what is lost to underflow is less than VANISHED. */
+/* The new bound of a group that the row met, from its best score: ||x - c||^2 >= own + 2 (score - best) - 4 E. In the unit
+   of the scores; what is lost to underflow is less than VANISHED. */
+ALWAYS_INLINE float FN(bound_of_group)(REAL score, REAL best, REAL margin, REAL own, REAL inverse_unit, float sunk)
+{
+    REAL beyond = (score - best) - margin;
+    beyond = own + 2 * (beyond > 0 ? beyond : 0);
+    REAL bound = SQRT(beyond) * inverse_unit + (REAL)sunk;
+    bound = (bound < FN(MOST_KEPT) ? bound : FN(MOST_KEPT)) * (REAL)FN(SHRINKAGE);
+    return (float)bound - FLT_MIN;
+}
+
 ALWAYS_INLINE void FN(renew_bounds)(const REAL *RESTRICT met, REAL best, REAL margin, REAL own, REAL inverse_unit,
                                     const float *RESTRICT sunk, ptrdiff_t n_groups, float *RESTRICT lower)
 {
+    if (n_groups < L) { /* too few for a vector, and mostly one is met */
+        for (ptrdiff_t g = 0; g < n_groups; g++)
+            if (met[g] == met[g])
+                lower[g] = FN(bound_of_group)(met[g], best, margin, own, inverse_unit, sunk[g]);
+        return;
+    }
     for (ptrdiff_t g = 0; g < n_groups; g++) {
-        REAL beyond = (met[g] - best) - margin;
-        beyond = own + 2 * (beyond > 0 ? beyond : 0);
-        REAL bound = SQRT(beyond) * inverse_unit + (REAL)sunk[g];
-        bound = (bound < FN(MOST_KEPT) ? bound : FN(MOST_KEPT)) * (REAL)FN(SHRINKAGE);
-        float fresh = (float)bound - FLT_MIN, stale = lower[g];
+        float fresh = FN(bound_of_group)(met[g], best, margin, own, inverse_unit, sunk[g]), stale = lower[g];
         lower[g] = met[g] == met[g] ? fresh : stale;
     }
 }

@@ -131,7 +131,6 @@ typedef struct {
     int32_t *owners;     /* n: the number of that seed; NULL for sparse rows, which are never grouped */
     double scale;        /* power of two; the terms, weighted squared distances, are whole numbers of 1/scale */
     int64_t *sums, whole; /* of the terms: of each SUM_BLOCK rows, and of all */
-    int is_scored;       /* whether most rows stay with their seed: while seeds are few, the fused kernel proves little */
     ptrdiff_t n_blocks;
     int32_t *order;      /* n: the row at each place */
     float *apart;        /* n: by place, how far the row is from the seed of its block at most */
@@ -249,7 +248,7 @@ typedef struct {
                            const int32_t *labels, double *tiles, double *sq_dists);
     double (*label_potential)(const kf_rows *rows, const kf_centers *centers, ptrdiff_t first, ptrdiff_t n_rows,
                               const int32_t *labels, double *tiles);
-    size_t (*seeding_bytes)(ptrdiff_t d);
+    size_t (*seeding_bytes)(ptrdiff_t d, ptrdiff_t m);
     ptrdiff_t (*seed_gains)(const kf_rows *rows, const kf_centers *centers, const kf_seeds *seeds, ptrdiff_t block,
                             const float *apart, char *arena, int64_t *gains, kf_changes *changes);
     void (*add_seed)(const kf_rows *rows, const kf_centers *centers, const kf_seeds *seeds, ptrdiff_t block,

@@ -152,6 +152,22 @@ ALWAYS_INLINE void FN(sq_dists_of_lanes)(const kf_rows *rows, const kf_centers *
             sq_dists[i] = FN(sq_dist_anew)(rows, centers, first + i, j);
 }
 
+/* join_lanes() of each row. */
+ALWAYS_INLINE void FN(join_rows)(const double (*sums)[KF_LANES], double *sq_dists)
+{
+#if HAS_TRANSPOSE && LANES_OF_DOUBLE == 8
+    vec_f64 p[KF_LANES];
+    UNROLL
+    for (int i = 0; i < KF_LANES; i++)
+        p[i] = load_f64(sums[i]);
+    transpose_f64(p);
+    store_f64(sq_dists, ((p[0] + p[4]) + (p[2] + p[6])) + ((p[1] + p[5]) + (p[3] + p[7])));
+#else
+    for (int i = 0; i < KF_LANES; i++)
+        sq_dists[i] = join_lanes(sums[i]);
+#endif
+}
+
 /* direct() of LANES rows, each with its own center, the partial sums of a row in one vector (or a few): no row need be
    transposed, only the sums. */
 ALWAYS_INLINE void FN(direct_rows)(const int is_plain, const REAL *const *row, const double *const *center, ptrdiff_t d,
@@ -189,20 +205,69 @@ ALWAYS_INLINE void FN(direct_rows)(const int is_plain, const REAL *const *row, c
             sums[i][lane] += square;
         }
     }
-#if HAS_TRANSPOSE && LANES_OF_DOUBLE == 8
-    vec_f64 p[KF_LANES];
-    UNROLL
-    for (int i = 0; i < KF_LANES; i++)
-        p[i] = load_f64(sums[i]);
-    transpose_f64(p);
-    store_f64(sq_dists, ((p[0] + p[4]) + (p[2] + p[6])) + ((p[1] + p[5]) + (p[3] + p[7])));
-#else
-    for (int i = 0; i < KF_LANES; i++)
-        sq_dists[i] = join_lanes(sums[i]);
-#endif
+    FN(join_rows)(sums, sq_dists);
 }
 
-/* The same for D <= 4 features, whose sums have no zeros: a lane a row. */
+/* 1 for the features that are left over when whole vectors are done, from one place on. */
+static const double FN(REST)[2 * KF_LANES] = {1, 1, 1, 1, 1, 1, 1, 1};
+
+/* direct() of LANES rows and one center, as many at once as have their partial sums in registers. Rows are read up to a
+   whole vector, if they have more than that behind them. */
+ALWAYS_INLINE void FN(direct_from)(const int is_plain, const REAL *const *row, const REAL *last_of_rows, const double *center,
+                                   ptrdiff_t d, double inverse_unit, double *sq_dists)
+{
+    double sums[KF_LANES][KF_LANES] ALIGNED64, copies[KF_LANES][KF_LANES] ALIGNED64;
+    const REAL *rest[KF_LANES];
+    ptrdiff_t whole = d / KF_LANES * KF_LANES;
+    for (int i = 0; i < KF_LANES && whole < d; i++) {
+        rest[i] = row[i] + whole;
+        if (rest[i] > last_of_rows) {
+            memcpy(copies[i], rest[i], (size_t)(d - whole) * sizeof(REAL));
+            rest[i] = (const REAL *)copies[i];
+        }
+    }
+    for (int first = 0; first < KF_LANES; first += N_LANES_f64) {
+        vec_f64 p[N_LANES_f64][DIRECT_ACCUMULATORS];
+        UNROLL
+        for (int i = 0; i < N_LANES_f64; i++)
+            UNROLL
+            for (int a = 0; a < DIRECT_ACCUMULATORS; a++)
+                p[i][a] = set_f64(0.0);
+#define ADD_VECTOR(X, T, KEEP)                                                                                         \
+    UNROLL                                                                                                             \
+    for (int a = 0; a < DIRECT_ACCUMULATORS; a++) {                                                                    \
+        vec_f64 c = load_f64(center + (T) + a * N_LANES_f64);                                                          \
+        UNROLL                                                                                                         \
+        for (int i = 0; i < N_LANES_f64; i++) {                                                                        \
+            vec_f64 x = KEEP(FN(load_doubles)((X) + a * N_LANES_f64));                                                 \
+            if (!is_plain) {                                                                                           \
+                x *= set_f64(inverse_unit);                                                                            \
+                ROUNDED(x);                                                                                            \
+            }                                                                                                          \
+            vec_f64 difference = x - c, square = difference * difference;                                              \
+            ROUNDED(square);                                                                                           \
+            p[i][a] += square;                                                                                         \
+        }                                                                                                              \
+    }
+#define ALL_OF(x) (x)
+#define REST_OF(x) keep_f64(less_f64(set_f64(0.0), load_f64(FN(REST) + KF_LANES - (d - whole) + a * N_LANES_f64)), x)
+        for (ptrdiff_t t = 0; t < whole; t += KF_LANES)
+            ADD_VECTOR(row[first + i] + t, t, ALL_OF)
+        if (whole < d)
+            ADD_VECTOR(rest[first + i], whole, REST_OF)
+#undef ADD_VECTOR
+#undef ALL_OF
+#undef REST_OF
+        UNROLL
+        for (int i = 0; i < N_LANES_f64; i++)
+            UNROLL
+            for (int a = 0; a < DIRECT_ACCUMULATORS; a++)
+                store_f64(sums[first + i] + a * N_LANES_f64, p[i][a]);
+    }
+    FN(join_rows)(sums, sq_dists);
+}
+
+/* direct() for D <= 4 features, whose sums have no zeros: a lane a row, each with its own center. */
 ALWAYS_INLINE void FN(direct_few)(const int D, const REAL *const *row, const double *const *center, double inverse_unit,
                                   double *sq_dists)
 {

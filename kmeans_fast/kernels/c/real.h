@@ -27,6 +27,9 @@ _Static_assert(KF_GROUP_ALIGNMENT % TILE_ROWS == 0, "a tile may not span two gro
 #include "prefix.inc.h"
 #include "groups.inc.h"
 #include "seeding.inc.h"
+#if !REAL_IS_FLOAT
+#include "seed_terms.h"
+#endif
 #include "distances.inc.h"
 #include "sum_distances.inc.h"
 #include "csr_pack.inc.h"

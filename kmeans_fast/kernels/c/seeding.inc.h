@@ -5,8 +5,8 @@
  *   nearer to a candidate that is at least e + d from the block's seed (rounded outward, in float).
  * - The scores of the fused kernel: with r no less than ||x|| and |error of a score| at most E, 2 score + r^2 (1 - delta)
  *   - 2 E > sq_dist says that the candidate is no nearer.
- * Groups of LANES rows with a doubtful one are measured by direct differences, in the decider's order. Terms are whole
- * numbers of 1/scale, so that their sums don't depend on the order.
+ * The others are listed and measured by direct differences, in the decider's order. Terms are whole numbers of 1/scale,
+ * so that their sums don't depend on the order.
  */
 
 /* Rows that are looked at together: whole tiles, and whole groups of LANES. */
@@ -17,9 +17,11 @@ typedef struct {
     REAL *tiles;          /* d x SPAN */
     REAL *norms, *limits; /* SPAN */
     REAL *scores;         /* POINT_CENTERS x SPAN */
+    int32_t *counts;      /* m: rows listed for each of m candidates */
+    uint8_t *lists;       /* m x SEED_BLOCK: their places in the block */
 } FN(seeding_scratch);
 
-static size_t FN(plan_seeding)(ptrdiff_t d, ptrdiff_t padded_d, FN(seeding_scratch) *s, char *arena)
+static size_t FN(plan_seeding)(ptrdiff_t d, ptrdiff_t padded_d, ptrdiff_t m, FN(seeding_scratch) *s, char *arena)
 {
     size_t offset = 0;
     s->lanes64 = TAKE(double, padded_d * KF_LANES);
@@ -27,13 +29,15 @@ static size_t FN(plan_seeding)(ptrdiff_t d, ptrdiff_t padded_d, FN(seeding_scrat
     s->norms = TAKE(REAL, FN(SPAN));
     s->limits = TAKE(REAL, FN(SPAN));
     s->scores = TAKE(REAL, POINT_CENTERS * FN(SPAN));
+    s->counts = TAKE(int32_t, m);
+    s->lists = TAKE(uint8_t, m * KF_SEED_BLOCK);
     return offset;
 }
 
-static size_t FN(seeding_bytes)(ptrdiff_t d)
+static size_t FN(seeding_bytes)(ptrdiff_t d, ptrdiff_t m)
 {
     FN(seeding_scratch) s;
-    return FN(plan_seeding)(d, (d + KF_LANES - 1) / KF_LANES * KF_LANES, &s, NULL);
+    return FN(plan_seeding)(d, (d + KF_LANES - 1) / KF_LANES * KF_LANES, m, &s, NULL);
 }
 
 /* What twice a score must exceed for each row of a span to keep its sq_dist. */
@@ -130,7 +134,7 @@ ALWAYS_INLINE void FN(begin_seed_block)(const kf_rows *rows, const kf_centers *c
     b->first = first;
     b->n = (int)(stop - first);
     b->packed = -1;
-    FN(plan_seeding)(rows->d, centers->padded_d, &b->s, arena);
+    FN(plan_seeding)(rows->d, centers->padded_d, centers->k, &b->s, arena);
     for (int i = 0; i < b->n; i++)
         b->row[i] = seeds->order == NULL ? first + i : seeds->order[first + i];
     if (seeds->order != NULL)
@@ -218,10 +222,119 @@ ALWAYS_INLINE int FN(is_within_reach)(const FN(seed_block) *b, int at, float apa
     return n_within > 0;
 }
 
+/* The places of a block whose rows may be nearer to a candidate so far from its seed; returns how many. */
+ALWAYS_INLINE int FN(list_within_reach)(const FN(seed_block) *b, float apart, uint8_t *RESTRICT list)
+{
+    const float *RESTRICT reach = b->seeds->reach + b->first;
+    int n_listed = 0;
+    for (int at = 0; at < b->n; at += KF_LANES) {
+        if (!FN(is_within_reach)(b, at, apart))
+            continue;
+        for (int i = at; i < MIN_OF(at + KF_LANES, b->n); i++) {
+            list[n_listed] = (uint8_t)i;
+            n_listed += apart < reach[i];
+        }
+    }
+    return n_listed;
+}
+
+/* The places from begin on whose scores do not prove that their rows stay; returns how many are listed then. */
+ALWAYS_INLINE int FN(list_doubtful)(const REAL *RESTRICT scores, const REAL *RESTRICT limits, int begin, int n,
+                                    uint8_t *RESTRICT list, int n_listed)
+{
+    for (int at = 0; at < n; at += KF_LANES) {
+        int stop = MIN_OF(at + KF_LANES, n);
+        if (FN(count_doubtful)(scores + at, limits + at, stop - at) == 0)
+            continue;
+        for (int i = at; i < stop; i++) {
+            list[n_listed] = (uint8_t)(begin + i);
+            n_listed += !(2 * scores[i] > limits[i]);
+        }
+    }
+    return n_listed;
+}
+
 /* Whether a score of a span, which mostly is whole, does not prove that its row stays. */
 ALWAYS_INLINE int FN(has_doubtful_row)(const REAL *scores, const REAL *limits, int n)
 {
     return (n == FN(SPAN) ? FN(count_doubtful)(scores, limits, FN(SPAN)) : FN(count_doubtful)(scores, limits, n)) > 0;
+}
+
+/* Squared distances to center j of at most LANES rows of a list; those past its end are of its last row. */
+ALWAYS_INLINE void FN(measure_listed)(const FN(seed_block) *b, const uint8_t *list, int n, ptrdiff_t j, double *found)
+{
+    const kf_rows *rows = b->rows;
+    const double *center = b->centers->direct + j * b->centers->padded_d;
+    double inverse_unit = 1.0 / rows->data_unit;
+    const REAL *row[KF_LANES], *last = (const REAL *)rows->x + rows->n * rows->d - KF_LANES;
+    for (int i = 0; i < KF_LANES; i++)
+        row[i] = (const REAL *)rows->x + b->row[list[MIN_OF(i, n - 1)]] * rows->d;
+    if (inverse_unit == 1.0)
+        FN(direct_from)(1, row, last, center, rows->d, inverse_unit, found);
+    else
+        FN(direct_from)(0, row, last, center, rows->d, inverse_unit, found);
+    if (FN(are_safe)(found))
+        return;
+    for (int i = 0; i < n; i++)
+        if (!is_safe(found[i]))
+            found[i] = FN(sq_dist_anew)(rows, b->centers, b->row[list[i]], j);
+}
+
+/* What the terms of listed rows would lose to center j; the changes are noted while there is room. */
+static int64_t FN(gain_of_listed)(const FN(seed_block) *b, const uint8_t *list, int n_listed, ptrdiff_t j, kf_changes *changes)
+{
+    double scale = b->seeds->scale;
+    int64_t gain = 0;
+    for (int done = 0; done < n_listed; done += KF_LANES) {
+        double found[KF_LANES], sq_dists[KF_LANES], weights[KF_LANES];
+        int64_t lost[KF_LANES];
+        int n = MIN_OF(KF_LANES, n_listed - done), n_less = 0;
+        FN(measure_listed)(b, list + done, n, j, found);
+        for (int i = 0; i < KF_LANES; i++) {
+            int place = list[done + MIN_OF(i, n - 1)];
+            sq_dists[i] = i < n ? b->sq_dists[place] : 0.0;
+            weights[i] = b->weights[place];
+        }
+        for (int i = 0; i < KF_LANES; i++)
+            lost[i] = FN(whole_term)(sq_dists[i], weights[i], scale)
+                      - FN(whole_term)(MIN_OF(found[i], sq_dists[i]), weights[i], scale);
+        for (int i = 0; i < KF_LANES; i++) {
+            gain += lost[i];
+            n_less += found[i] < sq_dists[i];
+        }
+        if (changes->n + KF_LANES > changes->room) {
+            changes->n += n_less > 0 ? KF_LANES : 0;
+            continue;
+        }
+        for (int i = 0; i < n; i++) {
+            changes->change[changes->n] =
+                (kf_change){found[i], (int32_t)(b->first + list[done + i]), (int32_t)b->number, (int32_t)j};
+            changes->n += found[i] < sq_dists[i];
+        }
+    }
+    return gain;
+}
+
+/* List the rows that the scores leave to each candidate. */
+static void FN(list_by_scores)(FN(seed_block) *b)
+{
+    const kf_centers *centers = b->centers;
+    int32_t *counts = b->s.counts;
+    memset(counts, 0, (size_t)centers->k * sizeof *counts);
+    for (int at = 0; at < b->n; at += FN(SPAN)) {
+        int n_here = MIN_OF(FN(SPAN), b->n - at);
+        const REAL *tiles[FN(TILES_OF_SPAN)];
+        FN(begin_span)(b->rows, centers, b->row + at, n_here, b->sq_dists + at, &b->s, tiles);
+        for (ptrdiff_t g = 0; g < centers->n_groups; g++) {
+            ptrdiff_t first = g * centers->width, stop = MIN_OF(first + centers->width, centers->k);
+            FN(score_span)(centers, g, b->rows->d, tiles, b->s.scores);
+            for (ptrdiff_t j = first; j < stop; j++) {
+                const REAL *scores = b->s.scores + (j - first) * FN(SPAN);
+                if (FN(has_doubtful_row)(scores, b->s.limits, n_here))
+                    counts[j] = FN(list_doubtful)(scores, b->s.limits, at, n_here, b->s.lists + j * KF_SEED_BLOCK, counts[j]);
+            }
+        }
+    }
 }
 
 /* Add to gains what the candidates (they are the centers) would take from the terms of a block; apart is how far they
@@ -229,36 +342,28 @@ ALWAYS_INLINE int FN(has_doubtful_row)(const REAL *scores, const REAL *limits, i
 static ptrdiff_t FN(seed_gains)(const kf_rows *rows, const kf_centers *centers, const kf_seeds *seeds, ptrdiff_t block,
                                 const float *apart, char *arena, int64_t *gains, kf_changes *changes)
 {
-    ptrdiff_t m = centers->k, d = rows->d, n_near = 0;
+    ptrdiff_t m = centers->k, n_near = 0;
     FN(seed_block) b;
     for (ptrdiff_t j = 0; j < m; j++)
         n_near += apart == NULL || apart[j] < seeds->block_reach[block];
     if (n_near == 0)
         return 0;
     FN(begin_seed_block)(rows, centers, seeds, block, arena, &b);
-    if (d <= KF_LANES / 2 || !seeds->is_scored || n_near * FN(FEWEST_SCORED) < m) {
+    if (rows->d <= KF_LANES / 2) {
         for (int at = 0; at < b.n; at += KF_LANES)
             for (ptrdiff_t j = 0; j < m; j++)
                 if (apart == NULL || (apart[j] < seeds->block_reach[block] && FN(is_within_reach)(&b, at, apart[j])))
                     gains[j] += FN(gain_of_lanes)(&b, at, j, changes);
         return n_near;
     }
-    for (int at = 0; at < b.n; at += FN(SPAN)) {
-        int n_here = MIN_OF(FN(SPAN), b.n - at);
-        const REAL *tiles[FN(TILES_OF_SPAN)];
-        FN(begin_span)(rows, centers, b.row + at, n_here, b.sq_dists + at, &b.s, tiles);
-        for (ptrdiff_t g = 0; g < centers->n_groups; g++) {
-            int width = centers->width, n_real = (int)MIN_OF(width, m - g * width);
-            FN(score_span)(centers, g, d, tiles, b.s.scores);
-            for (int q = 0; q < n_real; q++) {
-                const REAL *scores = b.s.scores + q * FN(SPAN);
-                if (!FN(has_doubtful_row)(scores, b.s.limits, n_here))
-                    continue;
-                for (int next = 0; next < n_here; next += KF_LANES)
-                    if (FN(count_doubtful)(scores + next, b.s.limits + next, MIN_OF(KF_LANES, n_here - next)) > 0)
-                        gains[g * width + q] += FN(gain_of_lanes)(&b, at + next, g * width + q, changes);
-            }
-        }
+    int is_scored = n_near * FN(FEWEST_SCORED) >= m;
+    if (is_scored)
+        FN(list_by_scores)(&b);
+    for (ptrdiff_t j = 0; j < m; j++) {
+        uint8_t *list = b.s.lists + j * KF_SEED_BLOCK;
+        if (apart == NULL || apart[j] < seeds->block_reach[block])
+            gains[j] += FN(gain_of_listed)(
+                &b, list, is_scored ? b.s.counts[j] : FN(list_within_reach)(&b, apart[j], list), j, changes);
     }
     return n_near;
 }
@@ -301,23 +406,23 @@ static void FN(seed_reach)(const kf_seeds *seeds, ptrdiff_t block, ptrdiff_t d)
     FN(bind_block_reach)(seeds, block);
 }
 
-/* What center 0, the seed of this number, takes from LANES rows from place at on; returns whether it takes any. */
-static int FN(take_lanes)(FN(seed_block) *b, int at, int32_t number, int64_t *losses)
+/* Center 0, the seed of this number, takes what is nearer of some places of a block; returns whether anything is. */
+ALWAYS_INLINE int FN(take_found)(FN(seed_block) *b, const uint8_t *list, int begin, int n, const double *found,
+                                 int32_t number, int64_t *losses)
 {
     const kf_seeds *seeds = b->seeds;
-    double found[KF_LANES];
-    int n = MIN_OF(KF_LANES, b->n - at), n_taken = 0;
-    FN(measure_lanes)(b, at, 0, found);
+    int n_taken = 0;
     for (int i = 0; i < n; i++) {
-        ptrdiff_t row = b->row[at + i], place = b->first + at + i;
-        if (!(found[i] < b->sq_dists[at + i]))
+        int at = list == NULL ? begin + i : list[i];
+        ptrdiff_t row = b->row[at], place = b->first + at;
+        if (!(found[i] < b->sq_dists[at]))
             continue;
         n_taken++;
         seeds->sq_dists[row] = found[i];
         seeds->owners[row] = number;
         if (losses != NULL)
-            losses[row / KF_SUM_BLOCK] += FN(whole_term)(b->sq_dists[at + i], b->weights[at + i], seeds->scale)
-                                          - FN(whole_term)(found[i], b->weights[at + i], seeds->scale);
+            losses[row / KF_SUM_BLOCK] += FN(whole_term)(b->sq_dists[at], b->weights[at], seeds->scale)
+                                          - FN(whole_term)(found[i], b->weights[at], seeds->scale);
         if (seeds->order != NULL)
             seeds->reach[place] = FN(reach_of)(found[i], seeds->apart[place], b->rows->d);
     }
@@ -329,28 +434,36 @@ static int FN(take_lanes)(FN(seed_block) *b, int at, int32_t number, int64_t *lo
 static void FN(add_seed)(const kf_rows *rows, const kf_centers *centers, const kf_seeds *seeds, ptrdiff_t block,
                          const float *apart, int32_t number, char *arena, int64_t *losses)
 {
-    int n_changed = 0;
+    int n_changed = 0, n_listed;
     FN(seed_block) b;
+    double found[KF_LANES];
     if (apart != NULL && !(*apart < seeds->block_reach[block]))
         return;
     FN(begin_seed_block)(rows, centers, seeds, block, arena, &b);
-    if (rows->d <= KF_LANES / 2 || !seeds->is_scored || apart != NULL) {
-        for (int at = 0; at < b.n; at += KF_LANES)
-            if (apart == NULL || FN(is_within_reach)(&b, at, *apart))
-                n_changed += FN(take_lanes)(&b, at, number, losses);
-        if (apart != NULL && n_changed > 0)
-            FN(bind_block_reach)(seeds, block);
-        return;
+    if (rows->d <= KF_LANES / 2) {
+        for (int at = 0; at < b.n; at += KF_LANES) {
+            if (apart != NULL && !FN(is_within_reach)(&b, at, *apart))
+                continue;
+            FN(measure_lanes)(&b, at, 0, found);
+            n_changed += FN(take_found)(&b, NULL, at, MIN_OF(KF_LANES, b.n - at), found, number, losses);
+        }
+    } else {
+        if (apart != NULL)
+            n_listed = FN(list_within_reach)(&b, *apart, b.s.lists);
+        else if (losses != NULL) {
+            FN(list_by_scores)(&b);
+            n_listed = b.s.counts[0];
+        } else
+            for (n_listed = 0; n_listed < b.n; n_listed++)
+                b.s.lists[n_listed] = (uint8_t)n_listed;
+        for (int done = 0; done < n_listed; done += KF_LANES) {
+            int n = MIN_OF(KF_LANES, n_listed - done);
+            FN(measure_listed)(&b, b.s.lists + done, n, 0, found);
+            n_changed += FN(take_found)(&b, b.s.lists + done, 0, n, found, number, losses);
+        }
     }
-    for (int at = 0; at < b.n; at += FN(SPAN)) {
-        int n_here = MIN_OF(FN(SPAN), b.n - at);
-        const REAL *tiles[FN(TILES_OF_SPAN)];
-        FN(begin_span)(rows, centers, b.row + at, n_here, b.sq_dists + at, &b.s, tiles);
-        FN(score_span)(centers, 0, rows->d, tiles, b.s.scores);
-        for (int next = 0; next < n_here; next += KF_LANES)
-            if (FN(count_doubtful)(b.s.scores + next, b.s.limits + next, MIN_OF(KF_LANES, n_here - next)) > 0)
-                (void)FN(take_lanes)(&b, at + next, number, losses);
-    }
+    if (apart != NULL && n_changed > 0)
+        FN(bind_block_reach)(seeds, block);
 }
 
 /* How far the LANES seeds of a tile (as by pack_lanes) are from each center at least: apart[i * k + j]. */
@@ -402,72 +515,6 @@ static void FN(apply_changes)(kf_seeds *seeds, const kf_changes *changes, int32_
         FN(bind_block_reach)(seeds, block);
 }
 
-#if !REAL_IS_FLOAT
-/* Digits of the sum of all terms when their scale is chosen, as DIGITS in backends/seeds.py; and the largest scale. */
-enum { DIGITS_OF_TERMS = 61, MOST_EXPONENT_OF_TERMS = 1000 };
-
-/* Choose the scale by the ordered_sum() of all terms, and add them up as whole numbers. Returns whether that is not 0. */
-static int weigh_rows(kf_seeds *seeds)
-{
-    double total = 0.0;
-    int exponent;
-    for (ptrdiff_t first = 0; first < seeds->n; first += KF_SUM_BLOCK) {
-        double lanes[KF_LANES] = {0};
-        for (ptrdiff_t i = first; i < MIN_OF(first + KF_SUM_BLOCK, seeds->n); i++) {
-            double term = seeds->sq_dists[i] * (seeds->weights == NULL ? 1.0 : seeds->weights[i]);
-            ROUNDED(term);
-            lanes[(i - first) % KF_LANES] += term;
-        }
-        total += join_lanes(lanes);
-    }
-    (void)frexp(total, &exponent);
-    seeds->scale = ldexp(1.0, MIN_OF(DIGITS_OF_TERMS - exponent, MOST_EXPONENT_OF_TERMS));
-    seeds->whole = 0;
-    for (ptrdiff_t first = 0; first < seeds->n; first += KF_SUM_BLOCK) {
-        int64_t sum = 0;
-        for (ptrdiff_t i = first; i < MIN_OF(first + KF_SUM_BLOCK, seeds->n); i++)
-            sum += whole_term_f64(seeds->sq_dists[i], seeds->weights == NULL ? 1.0 : seeds->weights[i], seeds->scale);
-        seeds->sums[first / KF_SUM_BLOCK] = sum;
-        seeds->whole += sum;
-    }
-    return total != 0.0;
-}
-
-/* The first row with which the sum of the terms reaches target, or n. */
-static ptrdiff_t draw_row(const kf_seeds *seeds, int64_t target)
-{
-    ptrdiff_t block = 0, i;
-    while ((block + 1) * KF_SUM_BLOCK < seeds->n && seeds->sums[block] < target)
-        target -= seeds->sums[block++];
-    for (i = block * KF_SUM_BLOCK; i < seeds->n; i++) {
-        target -= whole_term_f64(seeds->sq_dists[i], seeds->weights == NULL ? 1.0 : seeds->weights[i], seeds->scale);
-        if (target <= 0)
-            break;
-    }
-    return i;
-}
-
-/* The rows sorted by their owners, in order, and cut into blocks. starts has room for one more than there are seeds. */
-static void group_rows(kf_seeds *seeds, ptrdiff_t n_seeds, int32_t *starts)
-{
-    ptrdiff_t n = seeds->n, n_blocks = 0, place = 0;
-    memset(starts, 0, (size_t)(n_seeds + 1) * sizeof *starts);
-    for (ptrdiff_t i = 0; i < n; i++)
-        starts[seeds->owners[i] + 1]++;
-    for (ptrdiff_t seed = 0; seed < n_seeds; seed++) {
-        ptrdiff_t stop = place + starts[seed + 1];
-        starts[seed + 1] = (int32_t)stop;
-        for (; place < stop; place = MIN_OF(place + KF_SEED_BLOCK, stop)) {
-            seeds->begins[n_blocks] = (int32_t)place;
-            seeds->groups[n_blocks++] = (int32_t)seed;
-        }
-    }
-    seeds->begins[n_blocks] = (int32_t)n;
-    seeds->n_blocks = n_blocks;
-    for (ptrdiff_t i = 0; i < n; i++)
-        seeds->order[starts[seeds->owners[i]]++] = (int32_t)i;
-}
-#endif
 #undef TAKE
 #undef EACH_Q
 #undef EACH_Q_
