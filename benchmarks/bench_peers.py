@@ -134,8 +134,7 @@ def run_workload(
                 peers[name] = warmed_up(workers[name], {**request, "max_iter": max_iter})
             except WorkerFailed as reason:
                 skip(f"{BENCH}/{workload.name}: {name}", str(reason))
-    repeat = rounds(ours, peers, settings.repeat)
-    for name, failure in in_pairs(ours, peers, repeat).items():
+    for name, failure in in_pairs(ours, peers, settings.repeat).items():
         skip(f"{BENCH}/{workload.name}: {name}", failure)
         del peers[name]
     yield from rows_of(
@@ -168,9 +167,10 @@ def warmed_up(worker: Any, request: dict[str, Any]) -> Contestant:
     )
 
 
-def rounds(ours: Contestant, peers: Mapping[str, Contestant], repeat: int) -> int:
-    seconds = sum(ours.seconds + peer.seconds for peer in peers.values() if not is_hopeless(ours, peer))
-    return min(repeat, LONG_REPEAT) if seconds > LONG_ROUND_SECONDS else repeat
+def is_long_round(peers: Mapping[str, Contestant]) -> bool:
+    """Whether the first turns, not those that warmed up, took long together."""
+    turns = [peer.turns[0] + peer.our_turns[0] for peer in peers.values() if len(peer.turns) > 1]
+    return sum(turns) > LONG_ROUND_SECONDS
 
 
 def is_hopeless(ours: Contestant, peer: Contestant) -> bool:
@@ -178,13 +178,18 @@ def is_hopeless(ours: Contestant, peer: Contestant) -> bool:
 
 
 def in_pairs(ours: Contestant, peers: Mapping[str, Contestant], repeat: int) -> dict[str, str]:
-    """Give us and each peer turns beside each other, the peer first in every second round; who failed, and why."""
+    """Give us and each peer turns beside each other, the peer first in every second round; who failed, and why.
+
+    At most LONG_REPEAT rounds if the first is long.
+    """
     failed: dict[str, str] = {}
     until_quiet()
     for peer in peers.values():
         if is_hopeless(ours, peer):
             peer.turns, peer.our_turns = [peer.seconds], [ours.take_turn()]
     for number in range(repeat):
+        if number >= LONG_REPEAT and is_long_round(peers):
+            break
         for name, peer in peers.items():
             if name in failed or is_hopeless(ours, peer):
                 continue

@@ -137,6 +137,18 @@ def test_a_long_round_is_repeated_less_often():
 
 
 @built
+def test_libraries_that_are_slow_to_wake_up_cost_no_rounds():
+    class Sleepy(Fake):
+        def fit(self, X, job):
+            self.now += 0.0 if self.max_iters else 1.5 * bench_peers.LONG_ROUND_SECONDS
+            return super().fit(X, job)
+
+    rows, _ = measured({OURS: Fake(0.1), "a": Sleepy(0.1)}, settings=runner.Settings(repeat=9, n_threads=1))
+    assert rows["a"].repeat == 9
+    assert rows["a"].ratio == pytest.approx(1.0)
+
+
+@built
 def test_a_hopeless_peer_is_timed_once():
     slow = Fake(2 * bench_peers.ONCE_SECONDS)
     rows, _ = measured({OURS: Fake(0.5), "slow": slow, "quick": Fake(0.5)})

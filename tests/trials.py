@@ -13,7 +13,7 @@ KINDS = ("noise", "lattice", "duplicates", "nested", "ulps", "blobs", "bits")
 WEIGHTS = ("none", "ones", "random", "zeros", "mixed")
 INITS = ("rows", "k-means++", "random", "far")
 ESTIMATORS = ("KMeans", "KMeans", "MiniBatchKMeans", "BisectingKMeans")
-ALGORITHMS = ("auto", "lloyd", "elkan", "hamerly", "boxes")
+ALGORITHMS = ("auto", "lloyd", "elkan", "hamerly", "boxes", "groups", "prefix")
 METRICS = ("euclidean", "euclidean", "cosine")
 MOST_ROWS, MOST_FEATURES, MOST_CLUSTERS = 150, 40, 20
 

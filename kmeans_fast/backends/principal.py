@@ -75,6 +75,7 @@ class Principal:
     def spread_axes(self) -> float:
         """Axes among which the spread could be even: ``tr(C)^2 / tr(C^2)``, of the covariance C."""
         some = self.rows(PAIRED)
+        some -= some.mean(axis=0)  # where the origin lies is no spread
         products = product(some, some.T)
         own = np.einsum("ii->i", products).copy()
         np.fill_diagonal(products, 0.0)

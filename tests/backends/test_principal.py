@@ -38,6 +38,7 @@ def test_even_spread_counts_as_many_axes_and_a_decaying_one_as_few() -> None:
     even = np.random.default_rng(0).standard_normal((4000, 128)).astype(np.float32)
     zero = np.zeros(128, dtype=np.float32)
     assert 100 < Principal.of(even, zero).spread_axes < 160
+    assert Principal.of(even, zero + 0.5).spread_axes > 100, "where the origin lies counts as an axis"
     assert Principal.of(decaying(4000, 128), zero).spread_axes < 4
 
 

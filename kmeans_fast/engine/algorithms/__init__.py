@@ -13,7 +13,7 @@ from ..moving_sums import MovingSums
 from ..partials import Partials
 from ..slices import LITTLE_WORK
 from . import groups, prefix
-from .boxes import MOST_FEATURES, Boxes
+from .boxes import LEAST_ROWS, MOST_FEATURES, Boxes
 from .hamerly import LEAST_WORK, Hamerly
 from .lloyd import Lloyd
 from .prefix import LEAST_CENTERS, LEAST_FEATURES
@@ -81,7 +81,7 @@ def choose(n: int, d: int, k: int, dtype: npt.DTypeLike, *, is_sparse: bool = Fa
     if is_sparse:
         return "hamerly" if k * d >= LEAST_WORK and n >= 4 * k else "lloyd"
     if d <= MOST_FEATURES:
-        return "boxes" if k >= 8 and n >= 16 * k and n >= 4096 else "lloyd"
+        return "boxes" if n >= LEAST_ROWS[d] and k >= 8 and n >= 16 * k else "lloyd"
     if n < 4 * k or n * k * d <= LITTLE_WORK:
         return "lloyd"
     if k * d >= LEAST_WORK and d >= LEAST_FEATURES and k >= LEAST_CENTERS:

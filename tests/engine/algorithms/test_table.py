@@ -88,4 +88,5 @@ def test_the_choice_is_a_row_of_the_table(shape: tuple[int, int, int]) -> None:
 
 def test_few_features_are_for_boxes() -> None:
     assert choose(10**6, 2, 64, np.float32) == "boxes" and choose(10**6, 16, 64, np.float32) == "groups"
+    assert choose(20_000, 2, 64, np.float32) == "boxes" and choose(20_000, 4, 800, np.float32) == "lloyd"
     assert CASES, "the hostile cases are gone"
