@@ -1,4 +1,4 @@
-"""The mutants of tests/mutation are of the sources as they are: a run takes an hour, and must not find that out then."""
+"""The mutants of tests/mutation are of the sources as they are: a run takes an hour, and should not end by that."""
 
 from __future__ import annotations
 

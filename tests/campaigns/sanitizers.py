@@ -12,7 +12,7 @@ from xml.etree import ElementTree
 
 from .builds import HOME, Edit, build, compile_c, compiler_file, in_copy, require
 
-PYTEST = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--capture=sys"]
+PYTEST = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--capture=sys"]
 """Whose capture leaves what a sanitizer writes as it ends the process."""
 
 EVERY_CALL_USES_THREADS = (
