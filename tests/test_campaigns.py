@@ -9,6 +9,9 @@ from pathlib import Path
 
 import pytest
 from campaigns.sanitizers import FOR_VALGRIND, PLANTS, WITHOUT_PANDAS
+from campaigns.scenarios import all_scenarios
+
+from kmeans_fast.engine.algorithms import ALGORITHMS
 
 ROOT = Path(__file__).parent.parent
 LACKS = 77
@@ -32,6 +35,14 @@ def test_the_calls_for_valgrind_are_all_made_without_it() -> None:
     env = os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "tests")])}
     found = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True)
     assert f"{len(FOR_VALGRIND)} calls made" in found.stdout, found.stderr[-3000:]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+def test_there_is_a_call_that_goes_the_way_of_each_algorithm(algorithm: str, dtype: str) -> None:
+    scenario = all_scenarios()[f"{algorithm} {dtype}"]()
+    scenario.call(scenario.model, scenario.X)
+    assert algorithm in scenario.model.history_["algorithm"]
 
 
 @pytest.mark.campaign
