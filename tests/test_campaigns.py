@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-from campaigns.sanitizers import PLANTS
+from campaigns.sanitizers import FOR_VALGRIND, PLANTS, WITHOUT_PANDAS
+from campaigns.scenarios import all_scenarios
+
+from kmeans_fast.engine.algorithms import ALGORITHMS
 
 ROOT = Path(__file__).parent.parent
 LACKS = 77
@@ -24,6 +28,21 @@ def run(*arguments: str) -> subprocess.CompletedProcess[str]:
 def test_a_campaign_that_is_not_there_is_refused_with_their_names() -> None:
     found = run("nothing")
     assert found.returncode == 2 and all(name in found.stdout for name in QUICK)
+
+
+def test_the_calls_for_valgrind_are_all_made_without_it() -> None:
+    command = [sys.executable, "-c", WITHOUT_PANDAS, *FOR_VALGRIND]
+    env = os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "tests")])}
+    found = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True)
+    assert f"{len(FOR_VALGRIND)} calls made" in found.stdout, found.stderr[-3000:]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+def test_there_is_a_call_that_goes_the_way_of_each_algorithm(algorithm: str, dtype: str) -> None:
+    scenario = all_scenarios()[f"{algorithm} {dtype}"]()
+    scenario.call(scenario.model, scenario.X)
+    assert algorithm in scenario.model.history_["algorithm"]
 
 
 @pytest.mark.campaign

@@ -56,7 +56,7 @@ def certified_labels(x: Array, centers: Array) -> tuple[Labels, npt.NDArray[np.b
     """Best label by score for conditioned x (m, d) and centers (k, d) of one dtype, and where that is proven."""
     dtype = np.finfo(x.dtype)
     unit, d, k = float(dtype.eps) / 2, x.shape[1], len(centers)
-    with np.errstate(over="ignore", under="ignore", invalid="ignore"):
+    with np.errstate(all="ignore"):
         scores = x @ centers.T
         np.subtract(np.einsum("ij,ij->i", centers, centers) / 2, scores, out=scores)
         labels = scores.argmin(axis=1).astype(np.int32)
@@ -348,7 +348,7 @@ def distances(rows: NumpyRows, start: int, stop: int, centers: Array, out: Array
     for part in chunks(start, stop, rows.d + 2 * len(centers)):
         x = rows.part(part)
         shifted = conditioned(x, conditioning, np.float64)
-        with np.errstate(over="ignore", under="ignore", invalid="ignore"):
+        with np.errstate(all="ignore"):
             sq_norms = np.einsum("ij,ij->i", shifted, shifted)[:, None]
             sq_dists = sq_norms - 2 * (shifted @ shifted_centers.T) + center_sq_norms
             np.maximum(sq_dists, 0.0, out=sq_dists)

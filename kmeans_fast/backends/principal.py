@@ -85,7 +85,8 @@ class Principal:
     @cached_property
     def axes(self) -> Floats:
         """(d, d): orthonormal columns, by falling spread."""
-        covariance = (self.sample.T @ self.sample).astype(np.float64)
+        with np.errstate(all="ignore"):  # BLAS on arm64 sets flags that mean nothing: NumPy's issue 28687
+            covariance = (self.sample.T @ self.sample).astype(np.float64)
         axes: Floats = np.linalg.eigh(covariance)[1][:, ::-1]
         return axes
 
@@ -135,10 +136,12 @@ class Principal:
 def product(a: Array, b: Array) -> Array:
     """``a @ b`` in blocks for which BLAS starts no threads: those would stay awake for 20 ms, in the way of ours."""
     out: Array = np.zeros((len(a), b.shape[1]), dtype=a.dtype)
-    for i in range(0, len(a), BLOCK):
-        for j in range(0, b.shape[1], BLOCK):
-            for t in range(0, len(b), BLOCK):
-                out[i : i + BLOCK, j : j + BLOCK] += a[i : i + BLOCK, t : t + BLOCK] @ b[t : t + BLOCK, j : j + BLOCK]
+    with np.errstate(all="ignore"):
+        for i in range(0, len(a), BLOCK):
+            for j in range(0, b.shape[1], BLOCK):
+                some = out[i : i + BLOCK, j : j + BLOCK]
+                for t in range(0, len(b), BLOCK):
+                    some += a[i : i + BLOCK, t : t + BLOCK] @ b[t : t + BLOCK, j : j + BLOCK]
     return out
 
 

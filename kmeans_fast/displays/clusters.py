@@ -158,8 +158,11 @@ def in_plane(X: Array, centers: Array, names: Any) -> tuple[Floats, Floats, tupl
         return X.astype(np.float64), centers.astype(np.float64), (words[0], words[1])
     middle = X.mean(axis=0, dtype=np.float64)
     centred = X - middle
-    variances, directions = np.linalg.eigh(centred.T @ centred)
+    with np.errstate(all="ignore"):
+        scatter = centred.T @ centred
+    variances, directions = np.linalg.eigh(scatter)
     first = directions[:, :-3:-1]
     shares = 100 * variances[:-3:-1] / max(float(variances.sum()), np.finfo(float).tiny)
     axis_names = tuple(f"principal component {i + 1} ({share:.0f} % of the variance)" for i, share in enumerate(shares))
-    return centred @ first, (centers - middle) @ first, (axis_names[0], axis_names[1])
+    with np.errstate(all="ignore"):
+        return centred @ first, (centers - middle) @ first, (axis_names[0], axis_names[1])

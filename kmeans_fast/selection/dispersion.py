@@ -149,8 +149,9 @@ def inertia(part: Partition) -> float:
 
 def calinski_harabasz(part: Partition) -> float:
     n, k = part.rows.n, part.k
-    middle = part.sizes @ part.means / n
-    between = float(part.sizes @ ((part.means - middle) ** 2).sum(axis=1))
+    with np.errstate(all="ignore"):
+        middle = part.sizes @ part.means / n
+        between = float(part.sizes @ ((part.means - middle) ** 2).sum(axis=1))
     if part.dispersion == 0:
         return 1.0
     return between * (n - k) / (part.dispersion * (k - 1))
@@ -172,6 +173,7 @@ def bic(part: Partition) -> float:
     if variance == 0:
         return math.inf
     log_variance = math.log(variance) + 2 * math.log(part.rows.data_unit)
-    log_shares = float(part.sizes @ np.log(part.sizes / n))
+    with np.errstate(all="ignore"):
+        log_shares = float(part.sizes @ np.log(part.sizes / n))
     log_likelihood = log_shares - n * d / 2 * (math.log(2 * math.pi) + log_variance) - d * (n - k) / 2
     return log_likelihood - k * (d + 1) / 2 * math.log(n)

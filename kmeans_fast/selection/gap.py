@@ -156,11 +156,13 @@ def sides_of_box(X: Array, data_unit: float, box: str) -> Floats:
     scatter, slices = np.zeros((d, d)), list(row_slices(0, len(X), d, work=1 << 20))
     for start, stop in slices:
         centred = X[start:stop] / data_unit - middle
-        scatter += centred.T @ centred
+        with np.errstate(all="ignore"):
+            scatter += centred.T @ centred
     directions = np.linalg.eigh(scatter)[1]
     least, most = np.full(d, np.inf), np.full(d, -np.inf)
     for start, stop in slices:
-        places = (X[start:stop] / data_unit - middle) @ directions
+        with np.errstate(all="ignore"):
+            places = (X[start:stop] / data_unit - middle) @ directions
         least, most = np.minimum(least, places.min(axis=0)), np.maximum(most, places.max(axis=0))
     return most - least
 

@@ -12,7 +12,7 @@ from xml.etree import ElementTree
 
 from .builds import HOME, Edit, build, compile_c, compiler_file, in_copy, require
 
-PYTEST = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--capture=sys"]
+PYTEST = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--capture=sys"]
 """Whose capture leaves what a sanitizer writes as it ends the process."""
 
 EVERY_CALL_USES_THREADS = (
@@ -22,6 +22,20 @@ EVERY_CALL_USES_THREADS = (
 THREADED_TESTS = ("tests/test_concurrency.py", "tests/kernels", "-k", "not fork")
 FOR_VALGRIND = ("lloyd float32", "hamerly float64", "boxes float32", "sparse hamerly float32", "mini-batch")
 FOR_VALGRIND += ("bisecting", "weights", "empty clusters", "dense k-means++", "dense silhouette_samples")
+
+WITHOUT_PANDAS = """
+import sys
+
+class NoPandas:
+    def find_spec(self, name, path=None, target=None):
+        if name == "pandas":
+            raise ModuleNotFoundError(name)
+
+sys.meta_path.insert(0, NoPandas())
+from campaigns.scenarios import main
+main(sys.argv[1:])
+"""
+"""scikit-learn imports pandas where it can: under valgrind a third of the time, and no part of this."""
 
 
 def address(arguments: Sequence[str], edits: Sequence[Edit] = ()) -> int:
@@ -57,9 +71,7 @@ def valgrind(arguments: Sequence[str], edits: Sequence[Edit] = ()) -> int:
     env = in_copy(target, PYTHONMALLOC="malloc", OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1", KMEANS_FAST_ISA="avx2")
     env["PYTHONPATH"] += os.pathsep + str(target / "tests")
     options = ["--show-leak-kinds=none", "--xml=yes", f"--xml-file={report}", "--error-limit=no"]
-    # scikit-learn imports pandas where it can: a third of the time, and no part of this.
-    program = "import sys; sys.modules['pandas'] = None; from campaigns.scenarios import main; main(sys.argv[1:])"
-    command = ["valgrind", *options, sys.executable, "-c", program, *(arguments or FOR_VALGRIND)]
+    command = ["valgrind", *options, sys.executable, "-c", WITHOUT_PANDAS, *(arguments or FOR_VALGRIND)]
     code = subprocess.run(command, cwd=target, env=env).returncode
     found = [error for error in ElementTree.parse(report).iter("error") if is_of_kernels(error)]
     for error in found:

@@ -49,9 +49,14 @@ def rows(n: int, d: int, dtype: str, *, sparse: bool = False) -> Any:
     return csr_array(np.where(is_kept, X, 0).astype(dtype))
 
 
-def fitting(kind: Any, X: Any, weights: Any = None, **settings: Any) -> Make:
+def fading(n: int, d: int, dtype: str) -> Any:
+    """Rows of which the first few features are nearly all, as of embeddings."""
+    return (np.random.default_rng([n, d]).standard_normal((n, d)) * 0.8 ** np.arange(d)).astype(dtype)
+
+
+def fitting(kind: Any, X: Any, weights: Any = None, k: int = 4, **settings: Any) -> Make:
     def make() -> Scenario:
-        model = kind(4, random_state=1, **settings).fit((X[: X.shape[0] // 2] * 2).astype(X.dtype))
+        model = kind(k, random_state=1, **settings).fit((X[: X.shape[0] // 2] * 2).astype(X.dtype))
         return Scenario(X, lambda model, X: vars(model.fit(X, sample_weight=weights)), model)
 
     return make
@@ -90,6 +95,10 @@ def all_scenarios(n: int = 300) -> dict[str, Make]:
     for dtype, algorithm in product(("float32", "float64"), ("lloyd", "hamerly")):
         X = rows(n, 20, dtype, sparse=True)
         found[f"sparse {algorithm} {dtype}"] = fitting(KMeans, X, algorithm=algorithm)
+    for dtype in ("float32", "float64"):  # as small as these are chosen for
+        many = {"init": "random", "n_init": 1, "n_threads": 1}
+        found[f"groups {dtype}"] = fitting(KMeans, rows(600, 32, dtype), k=40, algorithm="groups", **many)
+        found[f"prefix {dtype}"] = fitting(KMeans, fading(600, 48, dtype), k=64, algorithm="prefix", **many)
     plain, sparse = rows(n, 8, "float64"), rows(n, 20, "float64", sparse=True)
     few, few_sparse = rows(100, 8, "float64"), rows(100, 20, "float64", sparse=True)
     found |= {

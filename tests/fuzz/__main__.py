@@ -25,7 +25,7 @@ def parsed(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("files", nargs="*", type=Path, help="inputs to play again")
     parser.add_argument("--seconds", type=float, default=30.0)
     parser.add_argument("--engine", choices=["auto", "atheris", "random"], default="auto")
-    parser.add_argument("--seed", type=int, default=None, help="of the random engine; the clock if not given")
+    parser.add_argument("--seed", type=int, default=None, help="of the inputs; the clock's if not given")
     parser.add_argument("--found", type=Path, default=Path(tempfile.gettempdir()), help="where faults are written")
     return parser.parse_args(arguments)
 
@@ -64,7 +64,7 @@ def search(target: Callable[[bytes], str], options: argparse.Namespace) -> int:
     return 0
 
 
-def guided(seconds: float, found: Path) -> None:
+def guided(seconds: float, found: Path, seed: int | None) -> None:
     """atheris; it ends the process."""
     import atheris
 
@@ -73,6 +73,7 @@ def guided(seconds: float, found: Path) -> None:
     with tempfile.TemporaryDirectory() as fresh:
         options = [f"-max_total_time={seconds:.0f}", "-timeout=600", "-rss_limit_mb=4096", "-max_len=4096"]
         options += [f"-artifact_prefix={found}/fault-", "-print_final_stats=1"]
+        options += [] if seed is None else [f"-seed={seed}"]
         atheris.Setup([sys.argv[0], fresh, str(CORPUS), *options], lambda data: target(data) and None)
         atheris.Fuzz()
 
@@ -94,7 +95,7 @@ def main(arguments: list[str]) -> int:
             print(f"{file}: {target(file.read_bytes())}")
         return 0
     if options.engine == "atheris" or (options.engine == "auto" and has_atheris()):
-        guided(options.seconds, options.found)
+        guided(options.seconds, options.found, options.seed)
     from fuzz.target import target
 
     return search(target, options)

@@ -83,6 +83,10 @@ def main(arguments: list[str]) -> int:
     with tempfile.TemporaryDirectory() as folder:
         checkout = Checkout(options.folder or Path(folder))
         checkout.rebuild()
+        for mutant in {(m.tests, m.chosen): m for m in chosen}.values():
+            if checkout.tests_fail(mutant):
+                sys.exit(f"fail without any mutant, so they can notice none: {shlex.join(mutant.tests)}")
+        print("all tests pass without mutants", flush=True)
         for mutant in chosen:
             if needs_build and not mutant.is_compiled:
                 checkout.rebuild()

@@ -147,22 +147,49 @@ MUTANTS = [
         BOUNDS,
     ),
     Mutant("rows are skipped for good reason", C + "bounds.inc.h", "< lower[at])", "< 2 * lower[at])", BOUNDS),
+    # Few features: lists of centers of boxes, and labels of tiles, hold while centers move less than their room.
     Mutant(
         "centers that may tie stay in a box",
-        C + "boxes.inc.h",
-        "(D + 6) * 0x1p-52 * size",
-        "(D + 6) * -0x1p-52 * size",
+        C + "near.inc.h",
+        "(1 - 0x1p-48) - (D + 6) * 0x1p-50 * span",
+        "(1 - 0x1p-48) + (D + 6) * 0x1p-50 * span",
         ("tests/engine/algorithms", *KERNELS),
     ),
     Mutant(
-        "ties in a box go to the lower index", C + "boxes.inc.h", "if (this < best) {", "if (this <= best) {", KERNELS
+        "ties in a box go to the lower index", C + "near.inc.h", "if (this < best) {", "if (this <= best) {", KERNELS
     ),
     Mutant(
         "doubtful rows of a box are settled",
-        C + "boxes.inc.h",
+        C + "near.inc.h",
         "REAL limit = (REAL)centers->bound.a[0] + norm",
         "REAL limit = 0 * norm; if (0) limit = norm",
         KERNELS,
+    ),
+    Mutant(
+        "lists of a box last no longer than its room",
+        C + "near.inc.h",
+        "own->until = until_of(drifted, kept.room)",
+        "own->until = until_of(drifted, 4 * kept.room)",
+        BOUNDS,
+    ),
+    Mutant(
+        "labels of a tile last no longer than its room",
+        C + "near.inc.h",
+        "room * unscale - slack",
+        "4 * room * unscale - slack",
+        BOUNDS,
+    ),
+    # Bounds of groups of centers, and of a few coordinates.
+    Mutant(
+        "groups keep no bound that is too large", C + "groups.inc.h", "own + 2 * (beyond", "own + 8 * (beyond", BOUNDS
+    ),
+    Mutant("rows rest for good reason", C + "groups.inc.h", "n_open += !(gap[i] >", "n_open += !(2 * gap[i] >", BOUNDS),
+    Mutant(
+        "what follows the first coordinates is no shorter than said",
+        C + "prefix.inc.h",
+        "FN(rounded_up)(sqrt(left)",
+        "FN(rounded_up)(0.5 * sqrt(left)",
+        BOUNDS,
     ),
     # Sums, sparse rows.
     Mutant("quotients have all their digits", C + "centers.inc.h", "+ sum_lo) - tail", "+ sum_lo) - 2 * tail", KERNELS),
