@@ -84,10 +84,13 @@ class Principal:
 
     @cached_property
     def axes(self) -> Floats:
-        """(d, d): orthonormal columns, by falling spread."""
+        """(d, d): orthonormal columns, by falling spread; those of the features where LAPACK finds none."""
         with np.errstate(all="ignore"):  # BLAS on arm64 sets flags that mean nothing: NumPy's issue 28687
             covariance = (self.sample.T @ self.sample).astype(np.float64)
-        axes: Floats = np.linalg.eigh(covariance)[1][:, ::-1]
+        try:
+            axes: Floats = np.linalg.eigh(covariance)[1][:, ::-1]
+        except np.linalg.LinAlgError:
+            axes = np.eye(len(covariance))
         return axes
 
     def first_axes(self, p: int, dtype: npt.DTypeLike) -> tuple[Floats, float]:

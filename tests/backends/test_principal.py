@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from kmeans_fast import KMeans
 from kmeans_fast.backends import identity
 from kmeans_fast.backends.principal import Principal
 from kmeans_fast.backends.protocol import PREFIX_STEP
@@ -66,3 +67,14 @@ def test_the_count_falls_as_coordinates_are_added() -> None:
     X = decaying(5000, 128)
     found = Principal.of(X, X[0]).n_found(X[:200], [16, 32, 64, 128])
     assert found == sorted(found, reverse=True) and found[0] < 100 and found[-1] < 1
+
+
+def test_where_no_axes_are_found_the_fit_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(matrix: Any) -> Any:
+        raise np.linalg.LinAlgError("Eigenvalues did not converge")
+
+    monkeypatch.setattr(np.linalg, "eigh", fails)
+    X = decaying(4000, 128)
+    fitted = [KMeans(64, init=X[:64], max_iter=5, algorithm=name).fit(X) for name in ("prefix", "lloyd")]
+    np.testing.assert_array_equal(fitted[0].labels_, fitted[1].labels_)
+    np.testing.assert_array_equal(Principal.of(X, X[0]).axes, np.eye(128))
