@@ -133,8 +133,10 @@ def settle(shards: Shard, last: Iteration, stored: Callable[[Array, Array], Arra
     # Of several that were made at once, it would keep all others in memory.
     centers = last.new_centers if last.new_centers.base is None else last.new_centers.copy()
     if last.totals is not None and last.totals.is_rounded and last.n_filled == 0:
-        centers = shards.added_up(last.totals).means(shards.data_unit, centers.dtype)
-        centers = centers if stored is None else stored(centers, last.centers)
+        totals = shards.added_up(last.totals)
+        means = totals.means(shards.data_unit, centers.dtype)
+        means[totals.mass == 0] = centers[totals.mass == 0]  # which nothing could fill
+        centers = means if stored is None else stored(means, last.centers)
     if not last.is_settled:
         shards.assign(centers)
     return centers

@@ -52,6 +52,17 @@ def test_finish_labels_for_the_final_centers(name: str) -> None:
     assert inertia == pytest.approx(sq_dists.min(axis=1).sum(), rel=1e-13)
 
 
+@every_backend
+def test_a_cluster_that_nothing_can_fill_has_a_place_at_the_end_too(name: str) -> None:
+    X = np.array([0.0, 0.0, 3.0, 3.0])[:, None]
+    shard = shard_of(name, X, 3)
+    (last,) = iterate(shard, np.array([0.0, 3.0, 3.0])[:, None], 1)
+    assert last.totals is not None and last.n_filled == 0
+    last.totals.is_rounded = True  # as after rows that came and went
+    centers, labels, inertia = finish(shard, last)
+    assert centers[:, 0].tolist() == [0.0, 3.0, 0.0] and labels.tolist() == [0, 0, 1, 1] and inertia == 0.0
+
+
 AHEAD = [("int", 400, 3, 7), ("float", 900, 6, 5), ("weights", 500, 4, 6), ("large", 300, 5, 4), ("empty", 200, 2, 9)]
 
 
