@@ -11,7 +11,7 @@ import numpy as np
 
 from ..backends.ordered_sums import in_order
 from ..backends.protocol import Array, Floats, Labels
-from .empty_clusters import Rule, take_farthest
+from .empty_clusters import Rule, keep_center, take_farthest
 from .partials import Partials
 from .shard import Shard
 from .slices import cache_slices
@@ -133,10 +133,8 @@ def settle(shards: Shard, last: Iteration, stored: Callable[[Array, Array], Arra
     # Of several that were made at once, it would keep all others in memory.
     centers = last.new_centers if last.new_centers.base is None else last.new_centers.copy()
     if last.totals is not None and last.totals.is_rounded and last.n_filled == 0:
-        totals = shards.added_up(last.totals)
-        means = totals.means(shards.data_unit, centers.dtype)
-        means[totals.mass == 0] = centers[totals.mass == 0]  # which nothing could fill
-        centers = means if stored is None else stored(means, last.centers)
+        centers, _ = keep_center(shards.added_up(last.totals), shards, centers)  # nothing could fill what is empty
+        centers = centers if stored is None else stored(centers, last.centers)
     if not last.is_settled:
         shards.assign(centers)
     return centers

@@ -17,6 +17,7 @@ import numpy as np
 
 from ..backends.ordered_sums import group_borders, ordered_sum
 from ..backends.protocol import Array, Floats, Indices, Labels, Rows, take_rows
+from .empty_clusters import keep_center
 from .loop import iterate
 from .metrics import Stored
 from .partials import Partials
@@ -231,9 +232,7 @@ class SwapSearch:
 
     def _means(self, totals: Partials, before: Array) -> Array:
         """Means (m, d); those of no rows stay where they were."""
-        means = totals.means(self.rows.data_unit, before.dtype)
-        is_empty = totals.mass == 0
-        means[is_empty] = before[is_empty]
+        means, _ = keep_center(totals, self.shard, before)
         return means if self.stored is None else self.stored(means, before)
 
     def _first_children(self, best: Clustering, split: Indices, indices: Indices, left: Labels) -> Array:
