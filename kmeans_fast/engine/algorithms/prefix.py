@@ -1,7 +1,7 @@
 """Few coordinates along the principal axes rule out most centers, as in embeddings; the others are measured.
 
 Cauchy and Schwarz bound what the other coordinates can add. With an upper and a lower bound, a row need only meet the
-centers that moved far. Where the axes tell little, and for rows in CSR, the steps are those of groups.py.
+centers that moved far. Where the axes tell little, the steps are those of groups.py.
 """
 
 from __future__ import annotations
@@ -13,8 +13,9 @@ from ...backends.protocol import Prefix as Coordinates
 from ..moving_sums import close_up
 from ..partials import Partials
 from ..slices import row_slices
+from . import groups
 from .groups import Groups
-from .hamerly import Bounds, Hamerly, shifts_up, up
+from .hamerly import Bounds, shifts_up, up
 from .lloyd import Lloyd
 
 LEAST_FEATURES = 96
@@ -122,5 +123,5 @@ class Prefix(Groups):
 
 
 def build(backend: Backend, rows: Rows, labels: Labels, n_threads: int) -> Lloyd:
-    """Rows in CSR have one lower bound each."""
-    return (Hamerly if rows.is_sparse else Prefix)(backend, rows, labels, n_threads)
+    """Rows in CSR have no axes."""
+    return (groups.build if rows.is_sparse else Prefix)(backend, rows, labels, n_threads)
