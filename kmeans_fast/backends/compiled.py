@@ -28,6 +28,7 @@ try:
         _csr,
         _csr_sums,
         _distances,
+        _gather,
         _groups,
         _iterate,
         _kernels,
@@ -177,7 +178,7 @@ class Compiled:
         if len(memory) < len(chosen):
             memory = np.empty((len(chosen), rows.d), rows.X.dtype)
         X = memory[: len(chosen)]
-        _kernels.gather(rows.X, chosen, X, n_threads=n_threads)
+        _gather.gather(rows.X, chosen, X, n_threads=n_threads)
         rest = rest_of_budget(copy_budget, rows.n, len(memory), len(chosen))
         part = self.prepare(X, weights, copy_budget=rest, n_threads=n_threads)
         if spent is not None:

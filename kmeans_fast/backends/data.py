@@ -60,6 +60,9 @@ class Rows(Protocol):
     sums_are_exact: bool
     """Whether pairs hold every digit of any sum of rows."""
 
+    pass_cost: float
+    """What the last pass over rows and all centers cost, by counts, beside one that scores all of them in X's dtype."""
+
     def release(self) -> None:
         """Free the working copies; kernels still work, only slower."""
 

@@ -26,6 +26,7 @@ class NumpyRows:
     shifted: Array | None
     """(n, d): the working copy ``(X - origin) * scale``; None where the budget allows none."""
     copy_budget: float = 0.0
+    pass_cost: float = 1.0
 
     @property
     def n(self) -> int:

@@ -46,7 +46,7 @@ def prepare(
     rows.csr.columns = &columns[0] if columns.shape[0] > 0 else NULL
     rows.csr.starts = &starts[0]
     rows.csr.weights = NULL
-    rows.weight_unit, rows.largest = conditioning.weight_unit, conditioning.largest
+    rows.weight_unit, rows.largest, rows.pass_cost = conditioning.weight_unit, conditioning.largest, 1.0
     rows.conditioning, rows.origin = conditioning, conditioning.origin
     rows.sq_spread, rows.sums_are_exact = conditioning.sq_spread, conditioning.sums_are_exact
     if weights is not None:

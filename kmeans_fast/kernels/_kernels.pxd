@@ -1,9 +1,10 @@
 # The one door to C.
-from libc.stdint cimport int32_t, int64_t, uint16_t
+from libc.stdint cimport int32_t, int64_t, uint16_t, uint32_t
 
 cdef extern from "c/kernels.h" nogil:
     ctypedef enum kf_shape:
         KF_LANES_ARE_POINTS
+        KF_FILTERED_POINTS
         KF_LANES_ARE_CENTERS
         KF_GROUPS_OF_CENTERS
         KF_DECIDE_ONLY
@@ -30,15 +31,21 @@ cdef extern from "c/kernels.h" nogil:
         double scale, data_unit, fixed_scale
         void* tiles
         char* tile_is_made
+        uint32_t* pairs
+        char* pairs_are_made
 
     ctypedef struct kf_centers:
         const void* c
         Py_ssize_t k, d, padded_d
         kf_shape shape
 
+    ctypedef struct kf_filter_scratch:
+        Py_ssize_t n_open
+
     ctypedef struct kf_scratch:
         Py_ssize_t block_rows
         double* lanes64
+        kf_filter_scratch filter
 
     ctypedef struct kf_sums:
         double* hi
@@ -174,6 +181,7 @@ cdef extern from "c/kernels.h" nogil:
         int itemsize, tile_rows, vector_width
         kf_survey (*survey)(const void*, Py_ssize_t n, const double* origin) noexcept nogil
         size_t (*tiles_bytes)(Py_ssize_t n, Py_ssize_t d) noexcept nogil
+        size_t (*pairs_bytes)(Py_ssize_t n, Py_ssize_t d) noexcept nogil
         kf_shape (*choose_shape)(const kf_rows*, Py_ssize_t n_rows, Py_ssize_t k) noexcept nogil
         size_t (*centers_plan)(kf_centers*, char* arena) noexcept nogil
         Py_ssize_t (*centers_parts)(const kf_centers*) noexcept nogil
@@ -261,11 +269,12 @@ cdef class Rows:
     cdef kf_rows c
     cdef const kf_table* table
     cdef readonly object X, weights, origin
-    cdef readonly double weight_unit, largest, sq_spread
+    cdef readonly double weight_unit, largest, sq_spread, pass_cost
     cdef readonly bint sums_are_exact
     cdef double _fixed_rows     # whole numbers of fixed_scale don't overflow in so many rows
     cdef object _scaled_origin
     cdef Arena _tiles, _lent    # the working copy, and memory of an earlier one that it may use
+    cdef Arena _pairs           # that in bfloat16
     cdef double _copy_budget, _n_assigned
     cdef public object principal, prefix # what runs that follow need not make anew
     cdef list _spare            # memory of earlier calls, for the next one: pages cost more than what is done in them
@@ -296,6 +305,7 @@ cdef int check_centers(Rows rows, Py_ssize_t k, Py_ssize_t d, int itemsize) exce
 cdef int copy_if_it_pays(Rows rows, Py_ssize_t n_rows, Py_ssize_t k) except -1
 cdef Centers pack_centers(Rows rows, const void* c, Py_ssize_t k, kf_shape shape, int n_threads)
 cdef void pack_again(const kf_table* table, const kf_rows* rows, kf_centers* centers, const void* c, int n_threads) noexcept nogil
+cdef void note_cost(Rows rows, Centers centers, Scratch scratch, double n_rows, int n_threads)
 cdef Scratch scratch_for(Rows rows, Centers centers, bint with_gaps, int n_threads)
 cdef Arena allocate(size_t n_bytes)
 cdef Loan borrow(Rows rows, size_t n_bytes)

@@ -1,6 +1,6 @@
 from typing import Any
 
-from ..backends.protocol import Array, Floats, Indices
+from ..backends.protocol import Array, Floats
 
 class Rows:
     X: Any
@@ -9,6 +9,7 @@ class Rows:
     origin: Array
     largest: float
     sq_spread: float
+    pass_cost: float
     sums_are_exact: bool
     principal: Any
     prefix: Any
@@ -47,7 +48,6 @@ def prepare(
     copy_budget: float,
 ) -> Rows: ...
 def rows_like(X: Array, rows: Rows) -> Rows: ...
-def gather(X: Array, chosen: Indices, out: Array, *, n_threads: int) -> None: ...
 def take_over(rows: Rows, spent: Rows) -> None: ...
 def isas() -> list[str]: ...
 def isas_available() -> list[str]: ...

@@ -2,8 +2,8 @@
 
 from libc.math cimport INFINITY, NAN, ldexp
 from libc.stddef cimport size_t
-from libc.stdint cimport int64_t
-from libc.string cimport memcpy, memset
+from libc.stdint cimport int64_t, uint32_t
+from libc.string cimport memset
 
 from ._parallel cimport run_units, threads_for
 from ._types cimport real_t
@@ -190,12 +190,12 @@ cdef class Rows:
     @property
     def n_copied_bytes(self):
         """Bytes of working copies at this moment."""
-        return 0 if self._tiles is None else self._tiles.n_bytes
+        return sum([copy.n_bytes for copy in (self._tiles, self._pairs) if copy is not None])
 
     def release(self):
         """Free the working copies; kernels still work, only slower."""
-        self.c.tiles = NULL
-        self._tiles = self._lent = self.principal = self.prefix = None
+        self.c.tiles = self.c.pairs = NULL
+        self._tiles = self._lent = self._pairs = self.principal = self.prefix = None
         self._copy_budget = 0.0
         self._spare = []
 
@@ -222,7 +222,7 @@ def prepare(
     rows.c.origin = &scaled_origin[0]
     rows.c.scale, rows.c.data_unit, rows.weight_unit = scale, data_unit, weight_unit
     rows.c.weights = NULL
-    rows.c.tiles, rows.c.tile_is_made = NULL, NULL
+    rows.c.tiles, rows.c.tile_is_made, rows.c.pairs, rows.c.pairs_are_made = NULL, NULL, NULL, NULL
     if weights is not None:
         rows.weights = weights.base
         rows.c.weights = &weights[0]
@@ -230,7 +230,7 @@ def prepare(
     if sums_are_exact and n_digits <= DIGITS_OF_FIXED and abs(last_digit) < 1000:
         rows.c.fixed_scale, rows._fixed_rows = ldexp(1.0, -last_digit), ldexp(1.0, 62 - n_digits)
     rows.largest, rows.sums_are_exact = largest, sums_are_exact
-    rows._copy_budget, rows._n_assigned = copy_budget, 0.0
+    rows._copy_budget, rows._n_assigned, rows.pass_cost = copy_budget, 0.0, 1.0
     return rows
 
 
@@ -245,49 +245,10 @@ def rows_like(const real_t[:, ::1] X, Rows rows):
     like.largest, like.sq_spread, like.sums_are_exact = rows.largest, NAN, rows.sums_are_exact
     like._fixed_rows = rows._fixed_rows
     like.c.x, like.c.n = &X[0, 0], X.shape[0]
-    like.c.weights, like.c.tiles, like.c.tile_is_made = NULL, NULL, NULL
-    like._copy_budget, like._n_assigned = 0.0, 0.0
+    like.c.weights, like.c.tiles, like.c.tile_is_made, like.c.pairs = NULL, NULL, NULL, NULL
+    like.c.pairs_are_made = NULL
+    like._copy_budget, like._n_assigned, like.pass_cost = 0.0, 0.0, 1.0
     return like
-
-
-cdef struct gather_job:
-    const char* x
-    const int64_t* chosen
-    char* out
-    Py_ssize_t n_chosen
-    size_t n_bytes              # of a row
-
-
-cdef enum:
-    BYTES_OF_UNIT = 131072
-
-
-cdef Py_ssize_t gather_unit(void* job, Py_ssize_t unit, int thread) noexcept nogil:
-    cdef gather_job* j = <gather_job*>job
-    cdef Py_ssize_t n_rows = BYTES_OF_UNIT // j.n_bytes + 1, i
-    for i in range(unit * n_rows, min((unit + 1) * n_rows, j.n_chosen)):
-        memcpy(j.out + i * j.n_bytes, j.x + j.chosen[i] * j.n_bytes, j.n_bytes)
-    return 0
-
-
-def gather(const real_t[:, ::1] X, const int64_t[::1] chosen, real_t[:, ::1] out, *, int n_threads):
-    """Write the rows X[chosen] to out."""
-    cdef gather_job job
-    cdef Py_ssize_t n = X.shape[0], i
-    if out.shape[0] != chosen.shape[0] or out.shape[1] != X.shape[1]:
-        raise ValueError(f"out ({out.shape[0]}, {out.shape[1]}) for {chosen.shape[0]} rows of {X.shape[1]} features.")
-    for i in range(chosen.shape[0]):
-        if not 0 <= chosen[i] < n:
-            raise IndexError(f"row {chosen[i]} is out of bounds: X has {n}.")
-    if chosen.shape[0] == 0 or X.shape[1] == 0:
-        return
-    job.x, job.chosen, job.out = <const char*>&X[0, 0], &chosen[0], <char*>&out[0, 0]
-    job.n_chosen, job.n_bytes = chosen.shape[0], X.shape[1] * sizeof(real_t)
-    with nogil:
-        run_units(
-            gather_unit, &job, job.n_chosen // (BYTES_OF_UNIT // job.n_bytes + 1) + 1,
-            threads_for(<double>job.n_chosen * X.shape[1], n_threads),
-        )
 
 
 def take_over(Rows rows, Rows spent):
@@ -307,13 +268,22 @@ cdef enum:
 
 cdef int copy_if_it_pays(Rows rows, Py_ssize_t n_rows, Py_ssize_t k) except -1:
     """Make room for the working copy, if the budget allows it, once the rows have been packed on the fly."""
-    cdef size_t n_bytes = rows.table.tiles_bytes(rows.c.n, rows.c.d)
+    cdef size_t n_bytes
     cdef Py_ssize_t n_tiles = (rows.c.n + rows.table.tile_rows - 1) // rows.table.tile_rows
     rows._n_assigned += n_rows
+    if rows._n_assigned <= PASSES_BEFORE_COPY * <double>rows.c.n:
+        return 0
+    if rows.table.choose_shape(&rows.c, n_rows, k) == KF_FILTERED_POINTS:
+        n_bytes = rows.table.pairs_bytes(rows.c.n, rows.c.d)
+        if rows.c.pairs == NULL and fits_budget(rows, n_bytes + n_tiles):
+            rows._pairs = allocate(n_bytes + n_tiles)
+            rows.c.pairs, rows.c.pairs_are_made = <uint32_t*>rows._pairs.memory, rows._pairs.memory + n_bytes
+            memset(rows.c.pairs_are_made, 0, n_tiles)
+        return 0
+    n_bytes = rows.table.tiles_bytes(rows.c.n, rows.c.d)
     if (
         rows.c.tiles != NULL or k > CENTERS_OF_COPY or rows.c.d > FEATURES_OF_COPY
-        or rows._n_assigned <= PASSES_BEFORE_COPY * <double>rows.c.n
-        or <double>(n_bytes + n_tiles) > rows._copy_budget * <double>rows.c.n * rows.c.d * rows.table.itemsize
+        or not fits_budget(rows, n_bytes + n_tiles)
     ):
         return 0
     if rows._lent is None or rows._lent.n_bytes < n_bytes + n_tiles:
@@ -324,6 +294,25 @@ cdef int copy_if_it_pays(Rows rows, Py_ssize_t n_rows, Py_ssize_t k) except -1:
     rows.c.tile_is_made = rows._tiles.memory + n_bytes
     memset(rows.c.tile_is_made, 0, n_tiles)
     return 1
+
+
+cdef void note_cost(Rows rows, Centers centers, Scratch scratch, double n_rows, int n_threads):
+    """What passes over so many rows have cost, from how many of these the filter left open."""
+    cdef bint is_float = rows.table.itemsize == sizeof(float)
+    cdef double of_filter = 0.55 + 6.0 / rows.c.d if is_float else 0.3 + 3.0 / rows.c.d
+    cdef double n_open = 0.0
+    cdef int thread
+    rows.pass_cost = 1.0
+    if centers.c.shape == KF_FILTERED_POINTS:
+        for thread in range(n_threads):
+            n_open += scratch.threads[thread].filter.n_open
+        rows.pass_cost = min(1.0, of_filter + n_open / n_rows)
+
+
+cdef bint fits_budget(Rows rows, size_t n_bytes):
+    """Whether one more copy may take so many bytes."""
+    cdef double most = rows._copy_budget * <double>rows.c.n * rows.c.d * rows.table.itemsize
+    return <double>n_bytes + <double>rows.n_copied_bytes <= most
 
 
 cdef int check_slice(Rows rows, Py_ssize_t start, Py_ssize_t stop, Py_ssize_t n_given) except -1:

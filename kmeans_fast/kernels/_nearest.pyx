@@ -5,7 +5,7 @@ from libc.string cimport memset
 
 from ._kernels cimport (
     KF_ROWS_OF_CALL, Centers, Loan, Rows, Scratch, borrow, check_centers, check_slice, copy_if_it_pays,
-    kf_centers, kf_rows, kf_scratch, kf_sums, kf_table, pack_centers, scratch_for,
+    kf_centers, kf_rows, kf_scratch, kf_sums, kf_table, note_cost, pack_centers, scratch_for,
 )
 from ._parallel cimport run_evenly, run_units, threads_for, work_of
 from ._sums cimport (
@@ -144,6 +144,7 @@ def nearest(
         n_changed = assign_units(&job, n_threads)
         if job.moved != NULL:
             close_gaps(job.moved, job.before, job.n_moved, n_units_of(&job), ROWS_OF_UNIT)
+    note_cost(rows, packed, scratch, stop - start, n_threads)
     return n_changed
 
 
@@ -169,4 +170,5 @@ def nearest_and_sum(
     job.labels, job.centers, job.scratch = &labels[0], &packed.c, scratch.threads
     with nogil:
         n_changed = assign_and_sum(&job, n_threads)
+    note_cost(rows, packed, scratch, n_rows, n_threads)
     return n_changed

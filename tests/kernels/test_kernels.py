@@ -10,7 +10,7 @@ import pytest
 from scipy.sparse import csr_array
 
 from kmeans_fast.backends import get_backend
-from kmeans_fast.kernels import _boxes, _csr, _kernels
+from kmeans_fast.kernels import _boxes, _csr, _gather, _kernels
 
 BACKEND = get_backend("compiled")
 X = np.random.default_rng(0).standard_normal((100, 3))
@@ -114,8 +114,8 @@ def test_no_rows_are_no_work(rows: Any) -> None:
 
 def test_rows_that_are_gathered_need_a_place() -> None:
     with pytest.raises(ValueError, match="for 2 rows"):
-        _kernels.gather(X, whole(1, 2), floats(3, 3), n_threads=1)
-    _kernels.gather(X, whole(), floats(0, 3), n_threads=1)
+        _gather.gather(X, whole(1, 2), floats(3, 3), n_threads=1)
+    _gather.gather(X, whole(), floats(0, 3), n_threads=1)
 
 
 def test_rows_without_any_value_and_unknown_instruction_sets_are_refused() -> None:

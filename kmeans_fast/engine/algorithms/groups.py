@@ -37,6 +37,11 @@ OF_A_MEASURED_ROW = 3500
 
 OF_A_FEATURE = 50
 
+CENTERS_IN_CACHE = 1 << 20
+"""Bytes of all centers: with more of them, a score in groups costs BEYOND_CACHE times as much."""
+
+BEYOND_CACHE = 2
+
 MANY_MEASURED = 0.5
 """Share of the rows expected to be measured: with more of them, the first pass finds a bound of each group."""
 
@@ -47,7 +52,10 @@ RISK = 1 / 5
 """What making bounds may cost, as a share of Lloyd's passes so far: the run may end before they pay."""
 
 LOSSES = 2
-"""Passes in a row that cost more than Lloyd's, after which bounds are given up."""
+"""Passes in a row that cost more than LOSS times Lloyd's, after which bounds are given up."""
+
+LOSS = 1.15
+"""Less may be made up for: from pass to pass, centers move less."""
 
 
 class Groups(Lloyd):
@@ -120,12 +128,13 @@ class Groups(Lloyd):
             return False
         measured, of_lloyd = self._expected(k), self._cost_of_lloyd(k)
         of_first = self._cost(k, 1.0, 0.0) if measured > MANY_MEASURED else self._cost(k, FIRST, 0.0)
+        of_first += self._cost_of_dense(k) - of_lloyd
         return self._cost(k, measured, measured * self._met) < of_lloyd and self._n_plain * of_lloyd * RISK >= of_first
 
     def _judge(self, bounds: Bounds, k: int, share_moved: float) -> None:
         """Give bounds up where they cost more than they spare; what was seen says when to try again."""
         measured, scored = bounds.n_measured / self.rows.n, bounds.n_scored / self.rows.n / k
-        self._n_losses = 1 + self._n_losses if self._cost(k, measured, scored) > self._cost_of_lloyd(k) else 0
+        self._n_losses = 1 + self._n_losses if self._cost(k, measured, scored) > LOSS * self._cost_of_lloyd(k) else 0
         if self._n_losses >= LOSSES:
             self._n_losses = self._n_plain = 0
             self._bounds, self._centers = None, None
@@ -136,9 +145,13 @@ class Groups(Lloyd):
         """Of a row, where so many of the rows are measured and so many of all pairs are scored."""
         d, wide = self.rows.d, self.rows.X.dtype.itemsize / 4
         beside = OF_A_ROW + measured * (OF_A_MEASURED_ROW + OF_A_FEATURE * d)
-        return beside / wide + scored * k * (d + OF_A_SCORE_IN_GROUPS)
+        far = BEYOND_CACHE if k * d * self.rows.X.dtype.itemsize > CENTERS_IN_CACHE else 1
+        return beside / wide + scored * k * (d + OF_A_SCORE_IN_GROUPS) * far
 
     def _cost_of_lloyd(self, k: int) -> float:
+        return self._cost_of_dense(k) * self.rows.pass_cost
+
+    def _cost_of_dense(self, k: int) -> float:
         return float(k * (self.rows.d + OF_A_SCORE))
 
 

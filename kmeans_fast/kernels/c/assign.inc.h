@@ -164,7 +164,7 @@ static void FN(settle)(const kf_rows *rows, const kf_centers *centers, ptrdiff_t
     }
     for (ptrdiff_t first = 0; first < n_rows; first += s->block_rows) {
         ptrdiff_t n_here = MIN_OF(s->block_rows, n_rows - first);
-        if (centers->shape == KF_LANES_ARE_POINTS)
+        if (FN(are_points)(centers))
             FN(score_points)(rows, centers, s->chosen + first, n_here, s);
         else
             FN(score_centers)(rows, centers, s->chosen + first, n_here, s);
@@ -172,6 +172,23 @@ static void FN(settle)(const kf_rows *rows, const kf_centers *centers, ptrdiff_t
     }
     FN(settle_doubtful)(rows, centers, n_doubtful, s);
 }
+
+#if HAS_FILTER
+/* The same without gaps, for the rows that the filter leaves open; s->chosen is lost. */
+static void FN(settle_filtered)(const kf_rows *rows, const kf_centers *centers, ptrdiff_t n_rows, kf_scratch *s)
+{
+    kf_filter_scratch *f = &s->filter;
+    ptrdiff_t n_left = FN(filter)(rows, centers, s->chosen, n_rows, s->row64, f);
+    f->n_open += n_left;
+    for (ptrdiff_t m = 0; m < n_left; m++)
+        s->chosen[m] = s->chosen[f->left[m]];
+    if (n_left > 0)
+        FN(settle)(rows, centers, n_left, s);
+    for (ptrdiff_t m = 0; m < n_left; m++)
+        f->passed[f->left[m]] = s->found[m];
+    memcpy(s->found, f->passed, (size_t)n_rows * sizeof(int32_t));
+}
+#endif
 
 enum { FN(LABELS_AT_ONCE) = 16 };
 
@@ -182,7 +199,12 @@ static ptrdiff_t FN(nearest)(const kf_rows *rows, const kf_centers *centers, ptr
     ptrdiff_t n_changed = 0;
     for (ptrdiff_t i = 0; i < n_rows; i++)
         s->chosen[i] = first + i;
-    FN(settle)(rows, centers, n_rows, s);
+#if HAS_FILTER
+    if (centers->filter.width > 0 && s->gaps == NULL)
+        FN(settle_filtered)(rows, centers, n_rows, s);
+    else
+#endif
+        FN(settle)(rows, centers, n_rows, s);
     if (moved != NULL) {
         for (ptrdiff_t begin = 0; begin < n_rows; begin += FN(LABELS_AT_ONCE)) {
             ptrdiff_t stop = MIN_OF(begin + FN(LABELS_AT_ONCE), n_rows);

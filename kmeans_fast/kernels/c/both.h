@@ -2,57 +2,34 @@
  *
  * The includer sets ISA, VEC_BYTES (0: no vectors), and the tiles in vectors, so that they are the same for float
  * and double: POINT_VECTORS x POINT_CENTERS where lanes are points, BLOCK_TILE_ROWS x PANEL_VECTORS where they are
- * centers.
+ * centers. With HAS_FILTER, bfloat16 goes before the scores (bf16.h).
  */
 #include "kernels.h"
 
 #define LANES_OF_DOUBLE (VEC_BYTES / 8)
-
-#define SUFFIX f64
-#define REAL double
-#define INT_OF_REAL int64_t
-#define REAL_IS_FLOAT 0
-#define ROUNDOFF 0x1p-53
-#define SMALLEST DBL_MIN
-#define LARGEST DBL_MAX
-#define LEAST_SCALED 0x1p-900
-#define SQRT sqrt
-#if VEC_BYTES == 64
-#define LANES_OF_REAL 8
-#elif VEC_BYTES == 32
-#define LANES_OF_REAL 4
-#else
-#define LANES_OF_REAL 2
+#ifndef HAS_FILTER
+#define HAS_FILTER 0
 #endif
-#include "real.h"
-#undef LANES_OF_REAL
-#undef SUFFIX
-#undef REAL
-#undef INT_OF_REAL
-#undef REAL_IS_FLOAT
-#undef ROUNDOFF
-#undef SMALLEST
-#undef LARGEST
-#undef LEAST_SCALED
-#undef SQRT
 
-#define SUFFIX f32
-#define REAL float
-#define INT_OF_REAL int32_t
-#define REAL_IS_FLOAT 1
-#define ROUNDOFF 0x1p-24f
-#define SMALLEST FLT_MIN
-#define LARGEST FLT_MAX
-#define LEAST_SCALED 0x1p-96f
-#define SQRT sqrtf
-#if VEC_BYTES == 64
-#define LANES_OF_REAL 16
-#elif VEC_BYTES == 32
-#define LANES_OF_REAL 8
-#else
-#define LANES_OF_REAL 4
+/* Vectors of both come first: the bodies for double use those of float too. */
+#include "real_f64.h"
+#include "vec.h"
+#include "real_end.h"
+#include "real_f32.h"
+#include "vec.h"
+#include "real_end.h"
+
+#include "each_q.h"
+#if HAS_FILTER
+#include "bf16.h"
 #endif
+
+#include "real_f64.h"
 #include "real.h"
+#include "real_end.h"
+#include "real_f32.h"
+#include "real.h"
+#include "real_end.h"
 
 #define CSR_TABLE(suffix)                                                                                              \
     {                                                                                                                  \
@@ -64,10 +41,16 @@
         .add_seed = csr_add_seed_##suffix, .sq_spread = csr_sq_spread_##suffix, .distances = csr_distances_##suffix,                                    \
     }
 
+#if HAS_FILTER
+#define PAIRS_BYTES(suffix) pairs_bytes_##suffix
+#else
+#define PAIRS_BYTES(suffix) NULL
+#endif
+
 #define TABLE(suffix, type)                                                                                            \
     {                                                                                                                  \
         .isa = ISA_NAME, .itemsize = sizeof(type), .tile_rows = POINTS_OF_TILE_##suffix, .vector_width = N_LANES_##suffix,                                    \
-        .survey = survey_##suffix, .tiles_bytes = tiles_bytes_##suffix,                                        \
+        .survey = survey_##suffix, .tiles_bytes = tiles_bytes_##suffix, .pairs_bytes = PAIRS_BYTES(suffix),       \
         .choose_shape = choose_shape_##suffix, .centers_plan = centers_plan_##suffix,                                  \
         .centers_parts = centers_parts_##suffix, .pack_part = pack_part_##suffix, .bind_bound = bind_bound_##suffix,   \
         .scratch_plan = scratch_plan_##suffix, .nearest = nearest_##suffix, .two_nearest = two_nearest_##suffix,       \

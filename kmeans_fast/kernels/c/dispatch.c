@@ -18,9 +18,12 @@ static int cpu_has_avx512(void)
     return cpu_has_avx2_fma() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
            __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
 }
+
+static int cpu_has_avx512_bf16(void) { return cpu_has_avx512() && __builtin_cpu_supports("avx512bf16"); }
 #else
 static int cpu_has_avx2_fma(void) { return 0; }
 static int cpu_has_avx512(void) { return 0; }
+static int cpu_has_avx512_bf16(void) { return 0; }
 #endif
 
 /* Each isa_<name>.c gives its table, or NULL where this compiler can't make it. */

@@ -28,8 +28,24 @@ enum {
     KF_CACHE_LINE = 64
 };
 
+/* When rows go through the filter of bfloat16. */
+enum {
+    KF_FILTER_FEATURES = 256,     /* bytes of a row, */
+    KF_FILTER_CENTERS = 160,      /* and of the values of a feature of all centers, at least */
+    KF_FILTER_ROWS = 64,
+    KF_FILTER_PAYS = 3,           /* one of so many rows may stay open */
+    KF_FILTER_BYTES = 512 * 1024, /* of rows, or of centers, that stay in the cache */
+    KF_FILTER_TILES = 8
+};
+
 /* Which axis the lanes of a vector run along in the fused kernel. */
-typedef enum { KF_LANES_ARE_POINTS, KF_LANES_ARE_CENTERS, KF_GROUPS_OF_CENTERS, KF_DECIDE_ONLY } kf_shape;
+typedef enum {
+    KF_LANES_ARE_POINTS,
+    KF_FILTERED_POINTS, /* the same for the rows that the filter leaves open (filter.inc.h) */
+    KF_LANES_ARE_CENTERS,
+    KF_GROUPS_OF_CENTERS,
+    KF_DECIDE_ONLY
+} kf_shape;
 
 typedef struct {
     const void *x;         /* n x d, as given */
@@ -41,12 +57,38 @@ typedef struct {
     double fixed_scale;    /* power of two; all x * fixed_scale are whole numbers of at most 51 digits; 0: they are not */
     void *tiles;           /* working copy in the layout of lanes = points, or NULL */
     char *tile_is_made;    /* of each tile: whether it is in the copy yet */
+    uint32_t *pairs;       /* working copy in bfloat16 (filter.inc.h), or NULL */
+    char *pairs_are_made;  /* of each of its tiles */
 } kf_rows;
 
 /* Scores certify a row if second - best, less its rounding, exceeds a[0] + r a[1] + r^2 a[2], r = ||row||. */
 typedef struct {
     double a[3];
 } kf_bound;
+
+/* Centers in bfloat16 (filter.inc.h). */
+typedef struct {
+    int width;          /* centers of a group; 0: there is no filter */
+    ptrdiff_t n_groups, n_pairs;
+    uint32_t *groups;   /* n_groups x n_pairs x width pairs of values with turned signs */
+    float *half_norms;  /* n_groups x width, as the next two; infinite for padding */
+    float *norms, *residuals; /* of a center in bfloat16, and of what it lost; rounded up */
+    float a[3];         /* what sums may have lost */
+} kf_filter;
+
+/* The two least scores of some rows, whose they are, and the third. */
+typedef struct {
+    float *best, *second, *third;
+    int32_t *index, *next;
+} bf16_found;
+
+typedef struct {
+    uint32_t *pairs, *tiles;  /* the rows of a tile; some tiles */
+    bf16_found found;         /* of the rows of these tiles */
+    ptrdiff_t n_open;         /* rows of all calls that stayed open */
+    int32_t *passed;          /* rows of a call: labels found */
+    ptrdiff_t *left;          /* rows of a call, and one spare: places of those that stay open */
+} kf_filter_scratch;
 
 typedef struct {
     const void *c; /* k x d, as given */
@@ -62,6 +104,7 @@ typedef struct {
     int width64;         /* the float64 stage of float32 data reads direct in groups of so many; 0: there is none */
     double *half_norms64; /* direct_rows; infinite for padding */
     kf_bound bound, bound64;
+    kf_filter filter;
 } kf_centers;
 
 typedef struct {
@@ -78,7 +121,8 @@ typedef struct {
     ptrdiff_t *chosen;      /* rows of a call, increasing; the next three run along with it */
     int32_t *found;         /* their labels */
     double *gaps;           /* lower bounds of second - best, in data_unit^2; NULL unless asked for */
-    ptrdiff_t *doubtful;    /* places in chosen of the rows that the filter can't certify; one spare */
+    ptrdiff_t *doubtful;    /* places in chosen of the rows that the scores can't certify; one spare */
+    kf_filter_scratch filter;
 } kf_scratch;
 
 /* Sums of clusters, cluster j's from j * stride on: as pairs hi + lo or, where lo is NULL, as whole numbers of
@@ -223,6 +267,7 @@ typedef struct {
     int tile_rows, vector_width;
     kf_survey (*survey)(const void *values, ptrdiff_t n, const double *origin);
     size_t (*tiles_bytes)(ptrdiff_t n, ptrdiff_t d);
+    size_t (*pairs_bytes)(ptrdiff_t n, ptrdiff_t d); /* NULL: there is no filter */
     kf_shape (*choose_shape)(const kf_rows *rows, ptrdiff_t n_rows, ptrdiff_t k);
     size_t (*centers_plan)(kf_centers *centers, char *arena);
     ptrdiff_t (*centers_parts)(const kf_centers *centers);

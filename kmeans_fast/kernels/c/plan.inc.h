@@ -27,7 +27,16 @@ static kf_shape FN(choose_shape)(const kf_rows *rows, ptrdiff_t n_rows, ptrdiff_
 {
     if (n_rows <= FN(SHORT_CALL))
         return KF_DECIDE_ONLY;
-    return rows->d <= FN(LONGEST_POINT) || k < FN(FEWEST_OF_PANEL) ? KF_LANES_ARE_POINTS : KF_LANES_ARE_CENTERS;
+    if (rows->d > FN(LONGEST_POINT) && k >= FN(FEWEST_OF_PANEL))
+        return KF_LANES_ARE_CENTERS;
+    ptrdiff_t size = (ptrdiff_t)sizeof(REAL);
+    int pays = rows->d * size >= KF_FILTER_FEATURES && k * size >= KF_FILTER_CENTERS && n_rows >= KF_FILTER_ROWS;
+    return HAS_FILTER && pays ? KF_FILTERED_POINTS : KF_LANES_ARE_POINTS;
+}
+
+ALWAYS_INLINE int FN(are_points)(const kf_centers *centers)
+{
+    return centers->shape == KF_LANES_ARE_POINTS || centers->shape == KF_FILTERED_POINTS;
 }
 
 /* Groups as equal as possible, so that padding is least; with few features, each center is one. */
@@ -48,7 +57,7 @@ static size_t FN(centers_plan)(kf_centers *centers, char *arena)
 {
     size_t offset = 0;
     ptrdiff_t k = centers->k, d = centers->d;
-    int is_points = centers->shape == KF_LANES_ARE_POINTS, is_scored = centers->shape != KF_DECIDE_ONLY;
+    int is_points = FN(are_points)(centers), is_scored = centers->shape != KF_DECIDE_ONLY;
     centers->padded_d = (d + KF_LANES - 1) / KF_LANES * KF_LANES;
     centers->direct_rows = k;
     centers->width64 = 0;
@@ -66,6 +75,17 @@ static size_t FN(centers_plan)(kf_centers *centers, char *arena)
         centers->sq_norms = TAKE(double, k);
         centers->groups = TAKE(REAL, centers->n_groups * centers->width * d);
         centers->half_norms = TAKE(REAL, centers->n_groups * centers->width);
+    }
+    centers->filter.width = 0;
+    if (centers->shape == KF_FILTERED_POINTS) {
+        kf_filter *f = &centers->filter;
+        f->width = centers->width;
+        f->n_groups = centers->n_groups;
+        f->n_pairs = (d + 1) / 2 + 1;
+        f->groups = TAKE(uint32_t, f->n_groups * f->n_pairs * f->width);
+        f->half_norms = TAKE(float, f->n_groups * f->width);
+        f->norms = TAKE(float, f->n_groups * f->width);
+        f->residuals = TAKE(float, f->n_groups * f->width);
     }
     return offset;
 }
@@ -85,6 +105,11 @@ static void FN(pack_part)(const kf_rows *rows, kf_centers *centers, ptrdiff_t pa
         FN(pack_direct)(rows, centers, j);
     for (ptrdiff_t g = groups * part / n_parts; g < groups * (part + 1) / n_parts; g++)
         FN(pack_group)(rows, centers, g);
+#if HAS_FILTER
+    if (centers->filter.width > 0)
+        for (ptrdiff_t g = groups * part / n_parts; g < groups * (part + 1) / n_parts; g++)
+            FN(pack_filter_group)(rows, centers, g);
+#endif
 }
 
 /* The polynomial of kf_bound for unit roundoff u and smallest normal eta, C = max ||c||; rounded up.
@@ -123,6 +148,10 @@ static void FN(bind_bound)(const kf_rows *rows, kf_centers *centers)
     for (ptrdiff_t j = 0; j < centers->k; j++)
         largest = MAX_OF(largest, centers->sq_norms[j]);
     centers->bound = FN(bound_of)(ROUNDOFF, SMALLEST, d, FN(center_norm_up)(largest, d));
+#if HAS_FILTER
+    if (centers->filter.width > 0)
+        FN(bind_filter)(centers);
+#endif
     if (centers->width64 == 0)
         return;
     for (ptrdiff_t j = 0; j < centers->k; j++)
@@ -135,7 +164,7 @@ static size_t FN(scratch_plan)(const kf_rows *rows, const kf_centers *centers, i
     size_t offset = 0;
     ptrdiff_t d = rows->d, m = (ptrdiff_t)FN(BLOCK_BYTES) / ((ptrdiff_t)sizeof(REAL) * d);
     m = MAX_OF(FN(ROWS_AT_LEAST), MIN_OF(FN(ROWS_AT_MOST), m)) / TILE_ROWS * TILE_ROWS;
-    int is_points = centers->shape == KF_LANES_ARE_POINTS;
+    int is_points = FN(are_points)(centers);
     scratch->block_rows = m;
     scratch->row64 = TAKE(double, centers->padded_d);
     scratch->lanes64 = TAKE(double, 2 * centers->padded_d * KF_LANES);
@@ -163,6 +192,22 @@ static size_t FN(scratch_plan)(const kf_rows *rows, const kf_centers *centers, i
         scratch->best64 = TAKE(double, POINTS_OF_TILE_f64);
         scratch->second64 = TAKE(double, POINTS_OF_TILE_f64);
         scratch->index64 = TAKE(int64_t, POINTS_OF_TILE_f64);
+    }
+#endif
+#if HAS_FILTER
+    if (centers->filter.width > 0) {
+        kf_filter_scratch *f = &scratch->filter;
+        ptrdiff_t n_pairs = centers->filter.n_pairs, n_tiles = FN(filter_tiles)(centers);
+        f->pairs = TAKE(uint32_t, BF16_ROWS * (n_pairs + BF16_CHUNK));
+        f->tiles = TAKE(uint32_t, n_tiles * FN(length_of_pairs)(d));
+        f->found.best = TAKE(float, n_tiles * BF16_ROWS);
+        f->found.second = TAKE(float, n_tiles * BF16_ROWS);
+        f->found.third = TAKE(float, n_tiles * BF16_ROWS);
+        f->found.index = TAKE(int32_t, n_tiles * BF16_ROWS);
+        f->found.next = TAKE(int32_t, n_tiles * BF16_ROWS);
+        f->n_open = 0;
+        f->passed = TAKE(int32_t, KF_ROWS_OF_CALL);
+        f->left = TAKE(ptrdiff_t, KF_ROWS_OF_CALL + 1);
     }
 #endif
     return offset;

@@ -1,11 +1,4 @@
 /* Every kernel body for one REAL; an isa_<name>.c includes it through both.h, double first. */
-#define FN(name) CONCAT(name, SUFFIX)
-#define L FN(N_LANES)
-#define TILE_ROWS FN(POINTS_OF_TILE)
-#define PANEL_WIDTH FN(CENTERS_OF_PANEL)
-
-#include "vec.h"
-
 enum { TILE_ROWS = POINT_VECTORS * L, PANEL_WIDTH = PANEL_VECTORS * L };
 _Static_assert(KF_GROUP_ALIGNMENT % TILE_ROWS == 0, "a tile may not span two groups of rows");
 
@@ -16,6 +9,9 @@ _Static_assert(KF_GROUP_ALIGNMENT % TILE_ROWS == 0, "a tile may not span two gro
 #include "pack.inc.h"
 #include "score_points.inc.h"
 #include "score_centers.inc.h"
+#if HAS_FILTER
+#include "filter.inc.h"
+#endif
 #include "plan.inc.h"
 #include "assign.inc.h"
 #include "boxes.inc.h"
@@ -36,12 +32,3 @@ _Static_assert(KF_GROUP_ALIGNMENT % TILE_ROWS == 0, "a tile may not span two gro
 #include "csr_direct.inc.h"
 #include "csr_assign.inc.h"
 #include "csr_measure.inc.h"
-
-#undef FN
-#undef HAS_TRANSPOSE
-#undef L
-#undef TILE_ROWS
-#undef PANEL_WIDTH
-#undef V
-#undef I
-#undef INT

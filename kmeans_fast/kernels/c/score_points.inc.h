@@ -119,14 +119,6 @@ typedef void (*FN(tile_scorer))(const REAL *tile, const REAL *centers, ptrdiff_t
             FN(score_groups)(Q, tile, centers, 1, ld, ld * Q, half_norms, d, first_group, stop_group, best, second, index);\
     }
 
-#define EACH_Q_UP_TO_3(DO) DO(1) DO(2) DO(3)
-#define EACH_Q_UP_TO_4(DO) EACH_Q_UP_TO_3(DO) DO(4)
-#define EACH_Q_UP_TO_5(DO) EACH_Q_UP_TO_4(DO) DO(5)
-#define EACH_Q_UP_TO_8(DO) EACH_Q_UP_TO_5(DO) DO(6) DO(7) DO(8)
-#define EACH_Q_UP_TO_12(DO) EACH_Q_UP_TO_8(DO) DO(9) DO(10) DO(11) DO(12)
-#define EACH_Q_(limit, DO) EACH_Q_UP_TO_##limit(DO)
-#define EACH_Q(limit, DO) EACH_Q_(limit, DO)
-
 EACH_Q(POINT_CENTERS, TILE_SCORER)
 
 #define TILE_SCORER_NAME(Q) FN(CONCAT(score_tile, Q)),

@@ -516,10 +516,3 @@ static void FN(apply_changes)(kf_seeds *seeds, const kf_changes *changes, int32_
 }
 
 #undef TAKE
-#undef EACH_Q
-#undef EACH_Q_
-#undef EACH_Q_UP_TO_3
-#undef EACH_Q_UP_TO_4
-#undef EACH_Q_UP_TO_5
-#undef EACH_Q_UP_TO_8
-#undef EACH_Q_UP_TO_12

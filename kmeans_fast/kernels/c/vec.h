@@ -3,10 +3,6 @@
  * An isa_<name>.c may define NATIVE_MIN, NATIVE_MAX, NATIVE_PICK, NATIVE_BITS and NATIVE_SUM (float and double variants by
  * token pasting), and NATIVE_WIDEN (of floats), where the compiler makes poor code of the generic ones.
  */
-#define V FN(vec)
-#define I FN(ivec)
-#define INT FN(integer)
-
 #if VEC_BYTES == 0
 
 typedef REAL V;

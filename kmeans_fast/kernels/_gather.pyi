@@ -1,0 +1,3 @@
+from ..backends.protocol import Array, Indices
+
+def gather(X: Array, chosen: Indices, out: Array, *, n_threads: int) -> None: ...

@@ -1,0 +1,188 @@
+/* The filter: bfloat16 tells most rows their nearest center, twice as fast as float32 or faster; the others go on.
+ *
+ * Of rows x and centers c, shifted and scaled, it sees x^ and c^, rounded to bfloat16. By Cauchy and Schwarz
+ *
+ *     |x.c - x^.c^| <= ||x - x^|| ||c^|| + ||x|| ||c - c^|| =: E(x, c),
+ *
+ * with norms of what was lost that are measured, not taken for u ||x||. E is a product too, of two values of the row and two
+ * of the center: as the last pair of both, rounded up, it makes of each score the least that it can be. The nearest center
+ * is known for sure where the second best of these is above the most that the best can be, 2 E more, by what the sums may
+ * have lost: products of bfloat16 are exact in float32, and d + 2 of them and half a norm make a chain of sums, in any order
+ * and perhaps truncated: gamma_m for roundoff 2^-23 and m = d + 8 (Higham, Accuracy and Stability of Numerical Algorithms,
+ * 2002, section 3.1). The unit may take denormals for zeros: each of the steps loses at most FLT_MIN (1 + r + C), where
+ * r = ||x|| and C is the longest center's norm. The decider's error is as in bound_of().
+ */
+
+/* Chunk of pairs from pair first on of a row or a center. */
+ALWAYS_INLINE void FN(chunk_of_pairs)(const kf_rows *rows, const REAL *RESTRICT x, ptrdiff_t n_pairs, ptrdiff_t first,
+                                      uint32_t *out, vec_f32 *sq_norm, vec_f32 *sq_residual)
+{
+    float low[BF16_CHUNK] = {0}, high[BF16_CHUNK] = {0};
+    const REAL *RESTRICT origin = (const REAL *)rows->origin;
+    REAL scale = (REAL)rows->scale;
+    ptrdiff_t n_low = MIN_OF(BF16_CHUNK, n_pairs - first), n_high = MIN_OF(n_low, rows->d - n_pairs - first);
+    for (ptrdiff_t t = 0; t < n_low; t++)
+        low[t] = (float)FN(shifted)(x[first + t], scale, origin[first + t]);
+    for (ptrdiff_t t = 0; t < n_high; t++)
+        high[t] = (float)FN(shifted)(x[n_pairs + first + t], scale, origin[n_pairs + first + t]);
+    pair_up(low, high, out, sq_norm, sq_residual);
+}
+
+/* A group of centers, with turned signs. */
+static void FN(pack_filter_group)(const kf_rows *rows, kf_centers *centers, ptrdiff_t group)
+{
+    kf_filter *f = &centers->filter;
+    ptrdiff_t last = f->n_pairs - 1;
+    uint32_t *RESTRICT out = f->groups + group * f->n_pairs * f->width;
+    for (int q = 0; q < f->width; q++) {
+        ptrdiff_t j = group * f->width + q;
+        vec_f32 sq_norm = set_f32(0), sq_residual = set_f32(0);
+        for (ptrdiff_t first = 0; first < last; first += BF16_CHUNK) {
+            uint32_t chunk[BF16_CHUNK] = {0};
+            if (j < centers->k)
+                FN(chunk_of_pairs)(rows, (const REAL *)centers->c + j * rows->d, last, first, chunk, &sq_norm, &sq_residual);
+            for (ptrdiff_t t = 0; t < MIN_OF(BF16_CHUNK, last - first); t++)
+                out[(first + t) * f->width + q] = chunk[t] ^ SIGNS_OF_PAIR;
+        }
+        float norm = norm_of_pairs(sq_norm, rows->d), lost = norm_of_pairs(sq_residual, rows->d) + 0x1p-22f * norm;
+        out[last * f->width + q] = j < centers->k ? pair_up_to(norm + lost, lost) ^ SIGNS_OF_PAIR : 0;
+        f->half_norms[j] = j < centers->k ? (float)(0.5 * centers->sq_norms[j]) : INFINITY;
+        f->norms[j] = j < centers->k ? norm + lost : 0;
+        f->residuals[j] = j < centers->k ? lost : 0;
+    }
+}
+
+/* f->a, of what the sums may have lost: a[0] + (r + 2 e) a[1] + r^2 a[2], r the norm of a row and e that of what it lost. */
+static void FN(bind_filter)(kf_centers *centers)
+{
+    kf_filter *f = &centers->filter;
+    double d = (double)centers->d, C = 0.0, m = (d + 8) * 0x1p-23, up = 1 + 0x1p-18;
+    double gamma = m / (1 - m), decider = (d + 3) * 0x1p-53, vanished = 16 * (d + 8) * (double)FLT_MIN;
+    for (ptrdiff_t j = 0; j < centers->k; j++)
+        C = MAX_OF(C, f->norms[j] < 0x1p60f ? (double)f->norms[j] + 2 * (double)f->residuals[j] : INFINITY);
+    f->a[0] = f->a[1] = f->a[2] = INFINITY;
+    if (!(m < 0.125) || !(C < 0x1p60))
+        return;
+    f->a[0] = (float)(((gamma + decider) * C * C + vanished * (1 + C)) * up);
+    f->a[1] = (float)((2 * (gamma + decider) * C + vanished) * up);
+    f->a[2] = (float)(decider * up);
+}
+
+/* Tiles that meet a group of centers before the next group does: one where all centers stay in the cache anyway. */
+static ptrdiff_t FN(filter_tiles)(const kf_centers *centers)
+{
+    const kf_filter *f = &centers->filter;
+    ptrdiff_t bytes_of_tile = f->n_pairs * BF16_ROWS * 4, bytes_of_centers = f->n_groups * f->width * f->n_pairs * 4;
+    return bytes_of_centers <= KF_FILTER_BYTES ? 1 : MAX_OF(1, MIN_OF(KF_FILTER_TILES, KF_FILTER_BYTES / bytes_of_tile));
+}
+
+/* Values of a tile of pairs; after the pairs come the norms of the rows, and those of what they lost. */
+ALWAYS_INLINE ptrdiff_t FN(length_of_pairs)(ptrdiff_t d) { return ((d + 1) / 2 + 3) * BF16_ROWS; }
+
+static size_t FN(pairs_bytes)(ptrdiff_t n, ptrdiff_t d)
+{
+    return (size_t)((n + BF16_ROWS - 1) / BF16_ROWS) * (size_t)FN(length_of_pairs)(d) * sizeof(uint32_t);
+}
+
+/* The tile of n rows. */
+static void FN(pack_filter_tile)(const kf_rows *rows, const ptrdiff_t *chosen, int n, ptrdiff_t n_pairs, uint32_t *row_pairs,
+                                 uint32_t *tile)
+{
+    ptrdiff_t last = n_pairs - 1, stride = last / BF16_CHUNK * BF16_CHUNK + BF16_CHUNK;
+    float *norms = (float *)(tile + n_pairs * BF16_ROWS), *residuals = norms + BF16_ROWS;
+    for (int i = 0; i < BF16_ROWS; i++) {
+        vec_f32 sq_norm = set_f32(0), sq_residual = set_f32(0);
+        uint32_t *out = row_pairs + i * stride;
+        if (i >= n) {
+            memset(out, 0, (size_t)stride * sizeof(uint32_t));
+            continue;
+        }
+        for (ptrdiff_t first = 0; first < last; first += BF16_CHUNK)
+            FN(chunk_of_pairs)(rows, (const REAL *)rows->x + chosen[i] * rows->d, last, first, out + first, &sq_norm, &sq_residual);
+        norms[i] = norm_of_pairs(sq_norm, rows->d);
+        residuals[i] = norm_of_pairs(sq_residual, rows->d) + 0x1p-22f * norms[i];
+        out[last] = pair_up_to(residuals[i], norms[i]);
+    }
+    pack_pairs(row_pairs, stride, n_pairs, tile);
+}
+
+/* The tile of the n rows chosen: of the working copy where there is one (a tile gets there when it is first needed), else
+   packed to *tile. */
+static const uint32_t *FN(tile_of_pairs)(const kf_rows *rows, const ptrdiff_t *chosen, int n, ptrdiff_t n_pairs,
+                                         uint32_t *row_pairs, uint32_t *tile)
+{
+    ptrdiff_t first = chosen[0], number = first / BF16_ROWS;
+    int is_whole = first % BF16_ROWS == 0 && n == MIN_OF(BF16_ROWS, rows->n - first) && chosen[n - 1] - first == n - 1;
+    if (rows->pairs == NULL || !is_whole) {
+        FN(pack_filter_tile)(rows, chosen, n, n_pairs, row_pairs, tile);
+        return tile;
+    }
+    uint32_t *copy = rows->pairs + number * FN(length_of_pairs)(rows->d);
+    if (!rows->pairs_are_made[number])
+        FN(pack_filter_tile)(rows, chosen, n, n_pairs, row_pairs, copy);
+    rows->pairs_are_made[number] = 1;
+    return copy;
+}
+
+/* The nearer of two centers, the lower index of equals; -1 where only the decider can tell. */
+static int32_t FN(nearer_of_two)(const kf_rows *rows, const kf_centers *centers, const REAL *x, int32_t one, int32_t other,
+                                 double *row64)
+{
+    int32_t low = MIN_OF(one, other), high = MAX_OF(one, other);
+    ptrdiff_t d = rows->d, padded_d = centers->padded_d;
+    FN(widen)(x, d, padded_d, rows->data_unit, row64);
+    double to_low = sq_dist(row64, centers->direct + low * padded_d, d, padded_d);
+    double to_high = sq_dist(row64, centers->direct + high * padded_d, d, padded_d);
+    if (!is_safe(MIN_OF(to_low, to_high)))
+        return -1;
+    return to_high < to_low ? high : low;
+}
+
+/* Of the n rows of a tile, labels to s->passed; the places of those that stay open to s->left. Returns how many there
+   are then. */
+static ptrdiff_t FN(pass)(const kf_rows *rows, const kf_centers *centers, const uint32_t *tile, const ptrdiff_t *chosen,
+                          ptrdiff_t done, ptrdiff_t at, ptrdiff_t n, ptrdiff_t n_left, double *row64, kf_filter_scratch *s)
+{
+    const kf_filter *f = &centers->filter;
+    const bf16_found *found = &s->found;
+    const float *norms = (const float *)(tile + f->n_pairs * BF16_ROWS), *residuals = norms + BF16_ROWS;
+    for (ptrdiff_t i = 0; i < n; i++) {
+        float r = norms[i], e = residuals[i];
+        int32_t label = found->index[at + i];
+        float either_way = 2 * UP_TO_BF16 * (e * f->norms[label] + r * f->residuals[label]);
+        float most = found->best[at + i] + either_way + (f->a[0] + (r + 2 * e) * f->a[1] + r * r * f->a[2]);
+        ptrdiff_t place = done + at + i;
+        if (!(found->second[at + i] > most)) {
+            const REAL *x = (const REAL *)rows->x + chosen[place] * rows->d;
+            label = found->third[at + i] > most ? FN(nearer_of_two)(rows, centers, x, label, found->next[at + i], row64) : -1;
+        }
+        s->passed[place] = label;
+        s->left[n_left] = place;
+        n_left += label < 0;
+    }
+    return n_left;
+}
+
+/* The same of the n_rows chosen. Where most of the first rows stay open, the others are not looked at. */
+static ptrdiff_t FN(filter)(const kf_rows *rows, const kf_centers *centers, const ptrdiff_t *chosen, ptrdiff_t n_rows,
+                            double *row64, kf_filter_scratch *s)
+{
+    const kf_filter *f = &centers->filter;
+    ptrdiff_t n_tiles = FN(filter_tiles)(centers), step = n_tiles == 1 ? f->n_groups : 1, n_left = 0, done = 0;
+    const uint32_t *tile[KF_FILTER_TILES];
+    while (done < n_rows && n_left * KF_FILTER_PAYS <= done) {
+        ptrdiff_t n_here = MIN_OF((done == 0 ? 1 : n_tiles) * BF16_ROWS, n_rows - done);
+        for (ptrdiff_t at = 0; at < n_here; at += BF16_ROWS)
+            tile[at / BF16_ROWS] = FN(tile_of_pairs)(rows, chosen + done + at, (int)MIN_OF(BF16_ROWS, n_here - at), f->n_pairs,
+                                                     s->pairs, s->tiles + at / BF16_ROWS * FN(length_of_pairs)(rows->d));
+        for (ptrdiff_t g = 0; g < f->n_groups; g += step)
+            for (ptrdiff_t at = 0; at < n_here; at += BF16_ROWS)
+                BF16_SCORERS[f->width](tile[at / BF16_ROWS], f->groups, f->half_norms, f->n_pairs, g, g + step, &s->found, at);
+        for (ptrdiff_t at = 0; at < n_here; at += BF16_ROWS)
+            n_left = FN(pass)(rows, centers, tile[at / BF16_ROWS], chosen, done, at, MIN_OF(BF16_ROWS, n_here - at), n_left, row64, s);
+        done += n_here;
+    }
+    for (; done < n_rows; done++)
+        s->left[n_left++] = done;
+    return n_left;
+}
