@@ -3,7 +3,8 @@
 from libc.stdint cimport int64_t
 
 from ._kernels cimport (
-    KF_ROWS_OF_CALL, Centers, Rows, Scratch, check_centers, check_slice, kf_centers, kf_rows, kf_scratch, kf_table, pack_centers, scratch_for,
+    KF_ROWS_OF_CALL, Centers, Rows, Scratch, check_centers, check_slice, kf_centers, kf_rows, kf_scratch, kf_table,
+    pack_centers, scratch_for, with_gaps,
 )
 from ._parallel cimport run_units, threads_for
 from ._types cimport label_t, real_t
@@ -60,7 +61,9 @@ def two_nearest(
     if n_chosen == 0:
         return 0
     n_threads = threads_for(<double>n_chosen * k * rows.c.d, n_threads)
-    packed = pack_centers(rows, &centers[0, 0], k, rows.table.choose_shape(&rows.c, n_chosen, k), n_threads)
+    packed = pack_centers(
+        rows, &centers[0, 0], k, with_gaps(rows.table.choose_shape(&rows.c, n_chosen, k)), n_threads
+    )
     scratch = scratch_for(rows, packed, True, n_threads)
     job.rows, job.centers, job.table, job.scratch = &rows.c, &packed.c, rows.table, scratch.threads
     job.chosen, job.n_chosen = &chosen[0], n_chosen

@@ -6,7 +6,8 @@ from libc.string cimport memset
 
 from ._kernels cimport (
     KF_GROUPS_OF_CENTERS, KF_ROWS_OF_CALL, Arena, Centers, Loan, Rows, Scratch, allocate, borrow, check_centers,
-    check_slice, kf_bounds, kf_centers, kf_group_scratch, kf_rows, kf_scratch, kf_shape, kf_table, pack_centers, scratch_for,
+    check_slice, kf_bounds, kf_centers, kf_group_scratch, kf_rows, kf_scratch, kf_shape, kf_table, pack_centers,
+    scratch_for, with_gaps,
 )
 from ._parallel cimport run_units, threads_for, unit_t
 from ._sums cimport check_moved, close_gaps
@@ -205,7 +206,7 @@ def nearest_with_bounds(
         work = <double>rows.c.n * k * rows.c.d
         check_labels(labels, k)
     if bounds._are_new and not bounds._by_group:
-        shape = rows.table.choose_shape(&rows.c, stop - start, k)
+        shape = with_gaps(rows.table.choose_shape(&rows.c, stop - start, k))
         do_unit = first_unit
     n_threads = threads_for(work * (stop - start) / rows.c.n, n_threads)
     n_units = UNITS if n_threads == 1 else UNITS // 2 * n_threads

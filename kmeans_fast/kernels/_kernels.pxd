@@ -190,6 +190,8 @@ cdef extern from "c/kernels.h" nogil:
         size_t (*scratch_plan)(const kf_rows*, const kf_centers*, int with_gaps, kf_scratch*, char* arena) noexcept nogil
         Py_ssize_t (*nearest)(const kf_rows*, const kf_centers*, Py_ssize_t first, Py_ssize_t n_rows, kf_scratch*,
                               int32_t* labels, int64_t* moved, int32_t* before) noexcept nogil
+        void (*filter_scores)(const kf_rows*, const kf_centers*, Py_ssize_t first, Py_ssize_t n_rows, kf_scratch*,
+                              int32_t* names, float* scores) noexcept nogil
         Py_ssize_t (*two_nearest)(const kf_rows*, const kf_centers*, const int64_t* chosen, Py_ssize_t n_chosen,
                                   kf_scratch*, int32_t* labels, float* upper, float* lower) noexcept nogil
         void (*sum_by_label)(const kf_rows*, Py_ssize_t first, Py_ssize_t n_rows, Py_ssize_t first_d, Py_ssize_t n_d,
@@ -297,6 +299,11 @@ cdef class Loan:
     cdef Rows _rows
     cdef Arena _arena
     cdef char* memory
+
+
+cdef inline kf_shape with_gaps(kf_shape shape) noexcept nogil:
+    """What to score in where gaps between scores are asked for: those of bfloat16 are too wide."""
+    return KF_LANES_ARE_POINTS if shape == KF_FILTERED_POINTS else shape
 
 
 cdef const kf_isa* find_isa(str isa) except NULL

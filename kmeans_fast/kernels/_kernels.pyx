@@ -269,11 +269,14 @@ cdef enum:
 cdef int copy_if_it_pays(Rows rows, Py_ssize_t n_rows, Py_ssize_t k) except -1:
     """Make room for the working copy, if the budget allows it, once the rows have been packed on the fly."""
     cdef size_t n_bytes
+    cdef uint32_t place
+    cdef kf_rows copied = rows.c
     cdef Py_ssize_t n_tiles = (rows.c.n + rows.table.tile_rows - 1) // rows.table.tile_rows
     rows._n_assigned += n_rows
     if rows._n_assigned <= PASSES_BEFORE_COPY * <double>rows.c.n:
         return 0
-    if rows.table.choose_shape(&rows.c, n_rows, k) == KF_FILTERED_POINTS:
+    copied.pairs = &place
+    if rows.table.choose_shape(&copied, n_rows, k) == KF_FILTERED_POINTS:
         n_bytes = rows.table.pairs_bytes(rows.c.n, rows.c.d)
         if rows.c.pairs == NULL and fits_budget(rows, n_bytes + n_tiles):
             rows._pairs = allocate(n_bytes + n_tiles)
@@ -299,7 +302,7 @@ cdef int copy_if_it_pays(Rows rows, Py_ssize_t n_rows, Py_ssize_t k) except -1:
 cdef void note_cost(Rows rows, Centers centers, Scratch scratch, double n_rows, int n_threads):
     """What passes over so many rows have cost, from how many of these the filter left open."""
     cdef bint is_float = rows.table.itemsize == sizeof(float)
-    cdef double of_filter = 0.55 + 6.0 / rows.c.d if is_float else 0.3 + 3.0 / rows.c.d
+    cdef double of_filter = 0.55 + 6.0 / rows.c.d if is_float else 0.3 + 6.0 / rows.c.d
     cdef double n_open = 0.0
     cdef int thread
     rows.pass_cost = 1.0

@@ -76,7 +76,7 @@ class Prefix(Groups):
         k, d = centers.shape
         if self._is_possible and self._n_steps in PLANS and self.rows.n * k >= ROWS_OF_FEATURE * d * d:
             pays = PAYS_AT_ONCE if self._n_steps == 1 else PAYS_LATER
-            plan = self.backend.plan_prefix(self.rows, centers, pays * self.rows.pass_cost)
+            plan = self.backend.plan_prefix(self.rows, centers, pays)
             if self._coordinates is None and plan is not None:
                 self._coordinates = self.backend.make_prefix(self.rows, plan.p, n_threads=self.n_threads)
             self._plan = plan or self._plan
@@ -116,7 +116,7 @@ class Prefix(Groups):
                 close_up(moved, before, n_changed, start, n_new)
             n_changed += n_new
             work += first_p * coordinates.n_met + PAIR * (coordinates.n_found + coordinates.n_scored)
-        if self._n_steps >= SETTLED and work > PAYS * self.rows.n * k * d * self.rows.pass_cost:
+        if self._n_steps >= SETTLED and work > PAYS * self.rows.n * k * d:
             self._is_possible, self._coordinates, self._of_rows = False, None, None
             self._bounds = self._centers = None
         return n_changed

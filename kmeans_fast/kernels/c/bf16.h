@@ -37,11 +37,12 @@ ALWAYS_INLINE uint32_t pair_up_to(float lower, float upper)
     return (bits[0] + 0xffff) >> 16 | ((bits[1] + 0xffff) & 0xffff0000);
 }
 
-/* BF16_CHUNK pairs of the floats low and high; their squares, and those of what is lost, are added to the sums. */
-ALWAYS_INLINE void pair_up(const float *RESTRICT low, const float *RESTRICT high, uint32_t *RESTRICT out,
+/* n pairs, rounded up to whole vectors, of the floats low and high; their squares, and those of what is lost, are added to
+   the sums. */
+ALWAYS_INLINE void pair_up(const float *RESTRICT low, const float *RESTRICT high, ptrdiff_t n, uint32_t *RESTRICT out,
                            vec_f32 *sq_norm, vec_f32 *sq_residual)
 {
-    for (int t = 0; t < BF16_CHUNK; t += BF16_LANES) {
+    for (ptrdiff_t t = 0; t < n; t += BF16_LANES) {
         vec_f32 a = load_f32(low + t), b = load_f32(high + t);
         pairs lower = to_bf16(a), upper = to_bf16(b), joined = lower >> 16 | upper;
         vec_f32 lost = a - (vec_f32)lower, too = b - (vec_f32)upper;

@@ -42,15 +42,15 @@
     }
 
 #if HAS_FILTER
-#define PAIRS_BYTES(suffix) pairs_bytes_##suffix
+#define OF_FILTER(function) function
 #else
-#define PAIRS_BYTES(suffix) NULL
+#define OF_FILTER(function) NULL
 #endif
 
 #define TABLE(suffix, type)                                                                                            \
     {                                                                                                                  \
         .isa = ISA_NAME, .itemsize = sizeof(type), .tile_rows = POINTS_OF_TILE_##suffix, .vector_width = N_LANES_##suffix,                                    \
-        .survey = survey_##suffix, .tiles_bytes = tiles_bytes_##suffix, .pairs_bytes = PAIRS_BYTES(suffix),       \
+        .survey = survey_##suffix, .tiles_bytes = tiles_bytes_##suffix, .pairs_bytes = OF_FILTER(pairs_bytes_##suffix), .filter_scores = OF_FILTER(filter_scores_##suffix), \
         .choose_shape = choose_shape_##suffix, .centers_plan = centers_plan_##suffix,                                  \
         .centers_parts = centers_parts_##suffix, .pack_part = pack_part_##suffix, .bind_bound = bind_bound_##suffix,   \
         .scratch_plan = scratch_plan_##suffix, .nearest = nearest_##suffix, .two_nearest = two_nearest_##suffix,       \

@@ -25,7 +25,7 @@ ALWAYS_INLINE void FN(chunk_of_pairs)(const kf_rows *rows, const REAL *RESTRICT 
         low[t] = (float)FN(shifted)(x[first + t], scale, origin[first + t]);
     for (ptrdiff_t t = 0; t < n_high; t++)
         high[t] = (float)FN(shifted)(x[n_pairs + first + t], scale, origin[n_pairs + first + t]);
-    pair_up(low, high, out, sq_norm, sq_residual);
+    pair_up(low, high, n_low, out, sq_norm, sq_residual);
 }
 
 /* A group of centers, with turned signs. */
@@ -138,6 +138,24 @@ static int32_t FN(nearer_of_two)(const kf_rows *rows, const kf_centers *centers,
     return to_high < to_low ? high : low;
 }
 
+/* The norms of the rows of a tile, and after them those of what they lost. */
+ALWAYS_INLINE const float *FN(norms_of_tile)(const kf_filter *f, const uint32_t *tile)
+{
+    return (const float *)(tile + f->n_pairs * BF16_ROWS);
+}
+
+/* By how much the true score of a center may exceed that by which it was found, as far as rounding of the values goes. */
+ALWAYS_INLINE float FN(lost_by_values)(const kf_filter *f, float r, float e, int32_t center)
+{
+    return 2 * UP_TO_BF16 * (e * f->norms[center] + r * f->residuals[center]);
+}
+
+/* The sum of what two scores may have lost when they were added up, and the decider. */
+ALWAYS_INLINE float FN(lost_by_sums)(const kf_filter *f, float r, float e)
+{
+    return f->a[0] + (r + 2 * e) * f->a[1] + r * r * f->a[2];
+}
+
 /* Of the n rows of a tile, labels to s->passed; the places of those that stay open to s->left. Returns how many there
    are then. */
 static ptrdiff_t FN(pass)(const kf_rows *rows, const kf_centers *centers, const uint32_t *tile, const ptrdiff_t *chosen,
@@ -145,12 +163,11 @@ static ptrdiff_t FN(pass)(const kf_rows *rows, const kf_centers *centers, const 
 {
     const kf_filter *f = &centers->filter;
     const bf16_found *found = &s->found;
-    const float *norms = (const float *)(tile + f->n_pairs * BF16_ROWS), *residuals = norms + BF16_ROWS;
+    const float *norms = FN(norms_of_tile)(f, tile), *residuals = norms + BF16_ROWS;
     for (ptrdiff_t i = 0; i < n; i++) {
         float r = norms[i], e = residuals[i];
         int32_t label = found->index[at + i];
-        float either_way = 2 * UP_TO_BF16 * (e * f->norms[label] + r * f->residuals[label]);
-        float most = found->best[at + i] + either_way + (f->a[0] + (r + 2 * e) * f->a[1] + r * r * f->a[2]);
+        float most = found->best[at + i] + (FN(lost_by_values)(f, r, e, label) + FN(lost_by_sums)(f, r, e));
         ptrdiff_t place = done + at + i;
         if (!(found->second[at + i] > most)) {
             const REAL *x = (const REAL *)rows->x + chosen[place] * rows->d;
@@ -185,4 +202,34 @@ static ptrdiff_t FN(filter)(const kf_rows *rows, const kf_centers *centers, cons
     for (; done < n_rows; done++)
         s->left[n_left++] = done;
     return n_left;
+}
+
+/* What the filter sees of rows [first, first + n_rows): names (n_rows x 2) of the two centers with the least scores; the
+   three least scores, what rounding of values may add to the first two, and what sums may have lost, n_rows x 6. In the
+   unit of the scores. */
+static void FN(filter_scores)(const kf_rows *rows, const kf_centers *centers, ptrdiff_t first, ptrdiff_t n_rows, kf_scratch *s,
+                              int32_t *names, float *scores)
+{
+    const kf_filter *f = &centers->filter;
+    const bf16_found *found = &s->filter.found;
+    for (ptrdiff_t done = 0; done < n_rows; done += BF16_ROWS) {
+        int n_here = (int)MIN_OF(BF16_ROWS, n_rows - done);
+        for (int i = 0; i < n_here; i++)
+            s->chosen[i] = first + done + i;
+        const uint32_t *tile = FN(tile_of_pairs)(rows, s->chosen, n_here, f->n_pairs, s->filter.pairs, s->filter.tiles);
+        const float *norms = FN(norms_of_tile)(f, tile), *residuals = norms + BF16_ROWS;
+        BF16_SCORERS[f->width](tile, f->groups, f->half_norms, f->n_pairs, 0, f->n_groups, found, 0);
+        for (int i = 0; i < n_here; i++) {
+            int32_t *name = names + (done + i) * 2;
+            float *out = scores + (done + i) * 6, r = norms[i], e = residuals[i];
+            name[0] = found->index[i];
+            name[1] = found->next[i];
+            out[0] = found->best[i];
+            out[1] = found->second[i];
+            out[2] = found->third[i];
+            out[3] = FN(lost_by_values)(f, r, e, name[0]);
+            out[4] = FN(lost_by_values)(f, r, e, name[1]);
+            out[5] = FN(lost_by_sums)(f, r, e);
+        }
+    }
 }

@@ -30,8 +30,6 @@ enum {
 
 /* When rows go through the filter of bfloat16. */
 enum {
-    KF_FILTER_FEATURES = 256,     /* bytes of a row, */
-    KF_FILTER_CENTERS = 160,      /* and of the values of a feature of all centers, at least */
     KF_FILTER_ROWS = 64,
     KF_FILTER_PAYS = 3,           /* one of so many rows may stay open */
     KF_FILTER_BYTES = 512 * 1024, /* of rows, or of centers, that stay in the cache */
@@ -276,6 +274,8 @@ typedef struct {
     size_t (*scratch_plan)(const kf_rows *rows, const kf_centers *centers, int with_gaps, kf_scratch *scratch, char *arena);
     ptrdiff_t (*nearest)(const kf_rows *rows, const kf_centers *centers, ptrdiff_t first, ptrdiff_t n_rows,
                          kf_scratch *scratch, int32_t *labels, int64_t *moved, int32_t *before);
+    void (*filter_scores)(const kf_rows *rows, const kf_centers *centers, ptrdiff_t first, ptrdiff_t n_rows,
+                          kf_scratch *scratch, int32_t *names, float *scores); /* NULL as pairs_bytes */
     ptrdiff_t (*two_nearest)(const kf_rows *rows, const kf_centers *centers, const int64_t *chosen, ptrdiff_t n_chosen,
                              kf_scratch *scratch, int32_t *labels, float *upper, float *lower);
     void (*sum_by_label)(const kf_rows *rows, ptrdiff_t first, ptrdiff_t n_rows, ptrdiff_t first_d, ptrdiff_t n_d,
