@@ -1,8 +1,8 @@
 """``python -m tests.lines``: which lines of the package, Python and Cython, no test reaches.
 
 Works in a copy of the checkout, built traced. Arguments are handed to pytest; without any, all tests run but those
-that go through every instruction set or many rows for their bits alone. Needs the extra ``coverage``. The exit status
-is pytest's.
+that go through every instruction set or many rows for their bits alone, and those that trace lines themselves. Needs
+the extra ``coverage``. The exit status is pytest's.
 """
 
 from __future__ import annotations
@@ -28,11 +28,12 @@ exclude_also =
 """
 
 SLOW = ("test_isas.py", "test_numerics_table.py", "test_laws.py", "test_same_steps.py", "test_sklearn_suite.py")
+TRACERS = ("test_interrupts.py",)
 ABOUT_OTHERS = ("test_architecture.py", "test_benchmarks*.py", "test_examples.py", "test_readme.py")
 
 
 def main(arguments: list[str]) -> int:
-    chosen = arguments or [f"--ignore-glob=tests/{name}" for name in (*SLOW, *ABOUT_OTHERS)]
+    chosen = arguments or [f"--ignore-glob=tests/{name}" for name in (*SLOW, *TRACERS, *ABOUT_OTHERS)]
     with tempfile.TemporaryDirectory() as folder:
         copy = Copy(Path(folder), KMEANS_FAST_BUILD="traced", MPLBACKEND="Agg")
         (copy.root / "lines.ini").write_text(SETTINGS, encoding="utf-8")

@@ -44,8 +44,7 @@ def files_of_functions(library: Path) -> dict[int, str]:
 
 @cache
 def instructions(library: Path) -> dict[str, Counter[str]]:
-    """Of each C file: all, those whose name begins with v (AVX and what came after it), those of bfloat16, those with wide
-    registers."""
+    """Of each C file: all, those whose name begins with v (AVX and later), of bfloat16, and with wide registers."""
     files, file = files_of_functions(library), ""
     found: dict[str, Counter[str]] = {}
     for line in lines_of("objdump", "-d", "--no-show-raw-insn", str(library)):

@@ -19,6 +19,10 @@ from ..copies import Copy
 from .mutants import ISA, MUTANTS, Mutant
 
 
+FILTERED = "#define HAS_FILTER 1\n"
+"""The instruction set gets what only others have, so that mutants of it are noticed too."""
+
+
 class Checkout(Copy):
     """A copy of this checkout whose kernels have one instruction set."""
 
@@ -30,6 +34,8 @@ class Checkout(Copy):
         for path in bodies.glob("isa_*.c"):
             if path.stem != f"isa_{ISA}":
                 path.unlink()
+            else:
+                path.write_text(FILTERED + path.read_text(encoding="utf-8"), encoding="utf-8")
         commands = [shlex.split(line) for line in self.build().splitlines() if " -o " in line]
         self.compile = next(command for command in commands if made_of(command, f"isa_{ISA}.c"))
         self.link = next(command for command in commands if "-c" not in command and makes(command, r"_kernels\."))

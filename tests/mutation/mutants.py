@@ -13,6 +13,7 @@ ENGINE = "kmeans_fast/engine/"
 
 KERNELS = ("tests/test_numerics_table.py", "tests/test_isas.py", "tests/test_laws.py")
 BOUNDS = ("tests/engine/algorithms", "tests/test_isas.py")
+FILTER = ("tests/kernels/test_filter.py",)
 SPARSE = ("tests/backends/test_csr.py", "tests/test_sparse.py")
 UNITS = ("tests/backends/test_conditioning.py", "tests/backends/test_decider.py", "tests/test_numerics_table.py")
 ALGORITHMS = ("tests/engine/algorithms",)
@@ -265,5 +266,48 @@ MUTANTS = [
         "LEAST_IN_UNITS = 2.0**-900",
         "LEAST_IN_UNITS = -1.0",
         ("tests/engine/test_shard.py",),
+    ),
+    # The filter of bfloat16.
+    Mutant(
+        "what a row loses to bfloat16 is measured",
+        C + "filter.inc.h",
+        "residuals[i] = norm_of_pairs(sq_residual, rows->d) +",
+        "residuals[i] = 0 * norm_of_pairs(sq_residual, rows->d) +",
+        FILTER,
+    ),
+    Mutant(
+        "what a center loses to bfloat16 is measured",
+        C + "filter.inc.h",
+        "lost = norm_of_pairs(sq_residual, rows->d) +",
+        "lost = 0 * norm_of_pairs(sq_residual, rows->d) +",
+        FILTER,
+    ),
+    Mutant(
+        "the best score may be off to either side",
+        C + "filter.inc.h",
+        "return 2 * UP_TO_BF16 *",
+        "return UP_TO_BF16 *",
+        FILTER,
+    ),
+    Mutant(
+        "of two centers that are equally near the lower index is right",
+        C + "filter.inc.h",
+        "return to_high < to_low ? high : low",
+        "return to_high <= to_low ? high : low",
+        FILTER,
+    ),
+    Mutant(
+        "a third center may be the nearest",
+        C + "filter.inc.h",
+        "label = found->third[at + i] > most ?",
+        "label = found->best[at + i] <= most ?",
+        FILTER,
+    ),
+    Mutant(
+        "the third score is one that was seen",
+        C + "bf16.h",
+        "l.third = min_f32(l.third, max_f32(s, l.second))",
+        "l.third = max_f32(l.third, max_f32(s, l.second))",
+        FILTER,
     ),
 ]
