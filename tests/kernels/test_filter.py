@@ -51,7 +51,7 @@ def nearly_nothing(rng: np.random.Generator) -> Data:
 
 
 def rounded_one_way(rng: np.random.Generator) -> Data:
-    """All values lie just below the middle of two of bfloat16, and what they lose points where the centers do, or away."""
+    """Values just below the middle of two of bfloat16: what they lose points to where the centers are, or away."""
     signs = np.where(rng.random(D) < 0.5, -1.0, 1.0)
     X = signs * (1 + 2.0**-8 * (1 - 2.0 ** -rng.integers(7, 12, (N, D))))
     X[::2] *= -1
