@@ -10,13 +10,12 @@ from exact import LONG_IS_WIDE, undecided_labels
 from scipy.sparse import csr_array
 from tables import AMPLE, ISAS, KERNELS, Row, parameter
 
-from kmeans_fast.backends import get_backend
 from kmeans_fast.backends.conditioning import condition
 from kmeans_fast.kernels._filter import filter_scores
 
 N, D, K = 25_000, 90, 41
 FILTERS = [isa for isa in ISAS if "#define HAS_FILTER 1" in (KERNELS / "c" / f"isa_{isa}.c").read_text()]
-every_filter = pytest.mark.parametrize("isa", [parameter(Row("compiled", isa)) for isa in FILTERS])
+every_filter = pytest.mark.parametrize("row", [parameter(Row("compiled", isa)) for isa in FILTERS])
 every_dtype = pytest.mark.parametrize("dtype", ["float32", "float64"])
 
 Data = tuple[np.ndarray, np.ndarray]
@@ -67,8 +66,8 @@ def one_long_center(rng: np.random.Generator) -> Data:
 KINDS = (ordinary, far_from_the_origin, of_many_scales, nearly_nothing, rounded_one_way, one_long_center)
 
 
-def scores_of(isa: Row, X: np.ndarray, centers: np.ndarray) -> tuple[np.ndarray, np.ndarray, Any]:
-    rows = get_backend("compiled", isa=isa.isa).prepare(X)
+def scores_of(row: Row, X: np.ndarray, centers: np.ndarray) -> tuple[np.ndarray, np.ndarray, Any]:
+    rows = row.open().prepare(X)
     names, scores = np.empty((len(X), 2), np.int32), np.empty((len(X), 6), np.float32)
     filter_scores(rows, centers, names, scores)
     return names, scores, rows
@@ -87,11 +86,11 @@ def true_scores(X: np.ndarray, centers: np.ndarray, names: np.ndarray) -> np.nda
 @pytest.mark.skipif(not LONG_IS_WIDE, reason="longdouble is no wider than double here")
 @every_filter
 @every_dtype
-def test_a_million_scores_lie_within_their_bounds(isa: Row, dtype: str) -> None:
+def test_a_million_scores_lie_within_their_bounds(row: Row, dtype: str) -> None:
     shares = []
     for kind in KINDS:
         X, centers = (a.astype(dtype) for a in kind(np.random.default_rng(1)))
-        names, scores, _ = scores_of(isa, X, centers)
+        names, scores, _ = scores_of(row, X, centers)
         found, by_values, by_sums = scores[:, :2].astype(np.longdouble), scores[:, 3:5], scores[:, 5:]
         beyond = true_scores(X, centers, names) - found
         assert (beyond >= -by_sums).all(), kind.__name__
@@ -104,18 +103,18 @@ def test_a_million_scores_lie_within_their_bounds(isa: Row, dtype: str) -> None:
 @every_filter
 @every_dtype
 @pytest.mark.parametrize("copies", [1, 2, 3])
-def test_centers_nearer_to_each_other_than_the_bound(isa: Row, dtype: str, copies: int) -> None:
+def test_centers_nearer_to_each_other_than_the_bound(row: Row, dtype: str, copies: int) -> None:
     """Each center has twins at a distance far below what bfloat16 can tell, and one that is equal."""
     rng = np.random.default_rng(copies)
     X = rng.standard_normal((3000, 70)).astype(dtype)
     few = rng.standard_normal((60, 70))
     twins = [few * (1 + 1e-5 * turn) for turn in range(copies)]
     centers = np.concatenate([*twins, twins[0]]).astype(dtype)
-    _, scores, rows = scores_of(isa, X, centers)
+    _, scores, rows = scores_of(row, X, centers)
     is_open = ~(scores[:, 1] - scores[:, 0] > scores[:, 3] + scores[:, 5])
     assert is_open.mean() > 0.9
     labels = np.full(len(X), -1, dtype=np.int32)
-    get_backend("compiled", isa=isa.isa).nearest(rows, 0, len(X), centers, labels)
+    row.open().nearest(rows, 0, len(X), centers, labels)
     assert undecided_labels(X, centers, labels) == 0
     assert labels.max() < copies * 60, "of equal centers, the one of lower index"
     assert rows.pass_cost < 1 if copies == 1 else rows.pass_cost == 1
@@ -125,11 +124,11 @@ def test_centers_nearer_to_each_other_than_the_bound(isa: Row, dtype: str, copie
 @every_dtype
 @pytest.mark.parametrize(("n", "k"), [(64, 48), (65, 60), (1000, 49), (1537, 130)])
 @pytest.mark.parametrize("d", [64, 65, 131])
-def test_most_rows_pass_and_all_are_right(isa: Row, dtype: str, n: int, k: int, d: int) -> None:
+def test_most_rows_pass_and_all_are_right(row: Row, dtype: str, n: int, k: int, d: int) -> None:
     """With and without the working copy, for whole tiles and for the ends of slices."""
     rng = np.random.default_rng([n, k, d])
     X, centers = rng.standard_normal((n, d)).astype(dtype), rng.standard_normal((k, d)).astype(dtype)
-    backend = get_backend("compiled", isa=isa.isa)
+    backend = row.open()
     for copy_budget in (0.0, AMPLE):
         rows = backend.prepare(X, copy_budget=copy_budget)
         for start in (0, 0, 0, 5):
@@ -144,13 +143,19 @@ def test_most_rows_pass_and_all_are_right(isa: Row, dtype: str, n: int, k: int, 
 
 
 @every_filter
-def test_what_the_filter_can_not_look_at_is_refused(isa: Row) -> None:
+def test_what_the_filter_can_not_look_at_is_refused(row: Row) -> None:
     X = np.ones((10, 4))
     names, scores = np.empty((10, 2), np.int32), np.empty((10, 6), np.float32)
-    backend = get_backend("compiled", isa=isa.isa)
+    backend = row.open()
     with pytest.raises(ValueError, match="CSR"):
         filter_scores(backend.prepare(csr_array(X)), X[:2], names, scores)
     with pytest.raises(ValueError, match="6 columns"):
         filter_scores(backend.prepare(X), X[:2], names, scores[:, :5].copy())
-    with pytest.raises(ValueError, match="no filter on scalar"):
-        filter_scores(get_backend("compiled", isa="scalar").prepare(X), X[:2], names, scores)
+
+
+@pytest.mark.parametrize("row", [parameter(Row("compiled", isa)) for isa in ISAS if isa not in FILTERS])
+def test_an_instruction_set_without_the_filter_is_refused(row: Row) -> None:
+    X = np.ones((10, 4))
+    names, scores = np.empty((10, 2), np.int32), np.empty((10, 6), np.float32)
+    with pytest.raises(ValueError, match=f"no filter on {row.isa}"):
+        filter_scores(row.open().prepare(X), X[:2], names, scores)
