@@ -83,7 +83,7 @@ ALWAYS_INLINE vec_f32 add_products(vec_f32 sum, pairs a, pairs b)
 }
 #endif
 
-/* The same of the rows of a vector. */
+/* What bf16_found keeps, of the rows of one vector. */
 typedef struct {
     vec_f32 best, second, third;
     ivec_f32 index, next;
