@@ -99,6 +99,8 @@ def all_scenarios(n: int = 300) -> dict[str, Make]:
         many = {"init": "random", "n_init": 1, "n_threads": 1}
         found[f"groups {dtype}"] = fitting(KMeans, rows(600, 32, dtype), k=40, algorithm="groups", **many)
         found[f"prefix {dtype}"] = fitting(KMeans, fading(600, 48, dtype), k=64, algorithm="prefix", **many)
+        # where the instruction set has a filter, rows go through it and are copied for it
+        found[f"filter {dtype}"] = fitting(KMeans, rows(600, 64, dtype), k=48, algorithm="lloyd", **many)
     plain, sparse = rows(n, 8, "float64"), rows(n, 20, "float64", sparse=True)
     few, few_sparse = rows(100, 8, "float64"), rows(100, 20, "float64", sparse=True)
     found |= {
