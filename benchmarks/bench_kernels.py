@@ -117,7 +117,7 @@ def move_centers(backend: Backend, rows: Rows, problem: Problem, n_threads: int)
     return call
 
 
-def iterations(backend: Backend, rows: Rows, problem: Problem, n_threads: int) -> Call:
+def iterate(backend: Backend, rows: Rows, problem: Problem, n_threads: int) -> Call:
     """Four of them, from the same centers in each call."""
     _, d, k = problem.shape
     path, steps = np.stack([problem.centers] * 5), np.empty((4, 4))
@@ -147,6 +147,24 @@ def nearest_in_blocks(backend: Backend, rows: Rows, problem: Problem, n_threads:
     def call() -> Array:
         for centers in (others, problem.centers):
             backend.nearest_in_blocks(rows, blocks, centers, labels, n_threads=n_threads)
+        return labels
+
+    return call
+
+
+def iterate_in_blocks(backend: Backend, rows: Rows, problem: Problem, n_threads: int) -> Call:
+    """Four of them, from the same centers and labels in each call, with blocks and sums of their own."""
+    n, d, k = problem.shape
+    path, steps, rounding = np.stack([problem.centers] * 5), np.empty((4, 4)), np.zeros(3)
+    moved, before, sums, mass = np.empty(n, np.int64), np.empty(n, np.int32), np.zeros((2, k, d)), np.zeros((2, k))
+    borders, threads = group_borders(rows.n, k), {"n_threads": n_threads}
+
+    def call() -> Array:
+        labels, sums[:], mass[:] = problem.labels.copy(), 0.0, 0.0
+        blocks = backend.make_blocks(rows, labels, **threads)
+        backend.sum_by_label(rows, borders, labels, sums, mass, **threads)
+        room = (labels, moved, before, sums, mass, steps, rounding)
+        backend.iterate_in_blocks(rows, blocks, path, *room, -1.0, n, np.inf, **threads)
         return labels
 
     return call
@@ -289,34 +307,16 @@ def sum_distances(backend: Backend, rows: Rows, problem: Problem, n_threads: int
     return lambda: backend.sum_distances(rows, 0, n, points, starts, sums, n_threads=n_threads)
 
 
-KERNEL_CALLS: dict[str, Build] = {
-    "nearest": nearest,
-    "nearest_and_sum": nearest_and_sum,
-    "sum_by_label": sum_by_label,
-    "move": move,
-    "move_centers": move_centers,
-    "iterate": iterations,
-    "make_blocks": make_blocks,
-    "nearest_in_blocks": nearest_in_blocks,
-    "plan_prefix": plan_prefix,
-    "make_prefix": make_prefix,
-    "nearest_by_prefix": nearest_by_prefix,
-    "two_nearest": two_nearest,
-    "make_bounds": make_bounds,
-    "nearest_with_bounds": nearest_with_bounds,
-    "make_seeds": make_seeds,
-    "draw_rows": draw_rows,
-    "candidate_gains": candidate_gains,
-    "add_seed": add_seed,
-    "sq_spread": sq_spread,
-    "label_sq_dists": label_sq_dists,
-    "inertia": inertia,
-    "distances": distances,
-    "sum_distances": sum_distances,
-}
+BUILDS: tuple[Build, ...] = (
+    nearest, nearest_and_sum, sum_by_label, move, move_centers, iterate, make_blocks, nearest_in_blocks,
+    iterate_in_blocks, plan_prefix, make_prefix, nearest_by_prefix, two_nearest, make_bounds, nearest_with_bounds,
+    make_seeds, draw_rows, candidate_gains, add_seed, sq_spread, label_sq_dists, inertia, distances, sum_distances,
+)
+
+KERNEL_CALLS = {build.__name__: build for build in BUILDS}
 
 
-OF_FEW_FEATURES = ("make_blocks", "nearest_in_blocks")
+OF_FEW_FEATURES = ("make_blocks", "nearest_in_blocks", "iterate_in_blocks")
 
 OF_MANY_FEATURES = ("plan_prefix", "make_prefix", "nearest_by_prefix")
 

@@ -120,6 +120,7 @@ class Problem:
             out.update({"moved in blocks": moved[:n_moved][order], "before in blocks": old[:n_moved][order]})
             out["labels in blocks"] = labels.copy()
             out["n_changed in blocks"] = backend.nearest_in_blocks(rows, blocks, centers[:1], labels, **threads)
+            out.update(self._ahead_in_blocks(backend, rows, n_threads))
 
         # The axes of thousands of features take minutes to find.
         if PREFIX_STEP <= d <= 1024 and rows.data_unit == 1.0:
@@ -132,6 +133,27 @@ class Problem:
         out["labels after release"] = labels
         return out
 
+
+    def _ahead_in_blocks(self, backend: Any, rows: Any, n_threads: int) -> dict[str, Any]:
+        """Four iterations from labels that are all wrong, and from labels of which so many may move."""
+        out: dict[str, Any] = {}
+        n, d, k = rows.n, rows.d, len(self.centers)
+        for most_moved in (n, n // 2):
+            path, steps = np.stack([self.centers] * 5), np.full((4, 4), np.nan)
+            labels = (np.arange(n) % k).astype(np.int32)
+            sums, mass, rounding = np.zeros((2, k, d)), np.zeros((2, k)), np.array([0.0, 2.0**-103, 2.0**-60])
+            moved, old = np.full(n, -7, dtype=np.int64), np.full(n, -7, dtype=np.int32)
+            backend.sum_by_label(rows, group_borders(n, k), labels, sums, mass, n_threads=n_threads)
+            blocks = backend.make_blocks(rows, labels, n_threads=n_threads)
+            room = (labels, moved, old, sums, mass, steps, rounding)
+            n_made = backend.iterate_in_blocks(rows, blocks, path, *room, 0.0, most_moved, np.inf, n_threads=n_threads)
+            is_cut, name = bool(np.isnan(steps[n_made - 1, 1])), f"of {most_moved} ahead in blocks"
+            out.update({f"iterations {name}": n_made, f"labels {name}": labels})
+            out[f"path {name}"] = path[: n_made + 1 - is_cut]
+            out[f"steps {name}"] = steps[:n_made, : 1 if is_cut else 4].copy()
+            if not is_cut:
+                out.update({f"sums {name}": sums[0], f"mass {name}": mass[0]})
+        return out
 
     def _with_bounds(self, backend: Any, rows: Any, by_group: bool, n_threads: int) -> dict[str, Any]:
         """Passes with bounds, one of them in slices, over centers that move little, and far."""

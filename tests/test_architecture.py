@@ -14,8 +14,7 @@ import pytest
 from tables import ALL_ROWS, ISA_ROWS, ISAS, KERNELS
 
 import kmeans_fast
-from kmeans_fast.backends import BACKENDS
-from kmeans_fast.backends import protocol as the_protocol
+from kmeans_fast.backends import BACKENDS, protocol as the_protocol
 from kmeans_fast.engine.algorithms import ALGORITHMS
 
 ROOT = Path(__file__).parent.parent
@@ -167,7 +166,7 @@ def cython_imports(path: Path) -> set[str]:
     return {a or b for a, b in found}
 
 
-MADE_OF = {"_iterate": {"._centers", "._nearest"}}
+MADE_OF = {"_boxes": {"._blocks"}, "_iterate": {"._blocks", "._boxes", "._centers", "._moves", "._nearest"}}
 """Kernels that run others in turn."""
 
 

@@ -12,8 +12,11 @@ if not (CHECKOUT / "benchmarks").is_dir():
     pytest.skip("benchmarks are part of the checkout only", allow_module_level=True)
 sys.path.insert(0, str(CHECKOUT))
 
-from benchmarks import __main__ as command  # noqa: E402
-from benchmarks import bench_growth, runner  # noqa: E402
+from benchmarks import (  # noqa: E402
+    __main__ as command,
+    bench_growth,
+    runner,
+)
 from benchmarks.bench_growth import Point, Step  # noqa: E402
 
 BASE = Point("n", 1, 10_000, 32, 8, 1)

@@ -13,8 +13,8 @@ if not (CHECKOUT / "benchmarks").is_dir():
     pytest.skip("benchmarks are part of the checkout only", allow_module_level=True)
 sys.path.insert(0, str(CHECKOUT))
 
-from benchmarks import __main__ as command  # noqa: E402
 from benchmarks import (  # noqa: E402
+    __main__ as command,
     bench_peers,
     check,
     command_peers,

@@ -11,8 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, assume, given, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, assume, given, settings, strategies as st
 from promises import assert_promises, assert_seeds, fitted, is_refused, same_fit
 from tables import Row, in_use, isas_available
 from trials import Trial, trial

@@ -31,7 +31,7 @@ from .identity import (
     take,
     two_nearest,
 )
-from .iterations import iterations_of
+from .iterations import iterations_in_blocks_of, iterations_of
 from .protocol import Array, Floats, Indices, Labels
 
 __all__ = [
@@ -41,6 +41,7 @@ __all__ = [
     "draw_rows",
     "inertia",
     "iterate",
+    "iterate_in_blocks",
     "label_sq_dists",
     "make_blocks",
     "make_bounds",
@@ -101,3 +102,4 @@ def nearest_and_sum(
 
 
 iterate = iterations_of(nearest_and_sum, move_centers)
+iterate_in_blocks = iterations_in_blocks_of(nearest_in_blocks, move, move_centers)

@@ -22,6 +22,7 @@ from .protocol import Array, Floats, Indices, Labels, PrefixPlan
 
 try:
     from ..kernels import (
+        _blocks,
         _bounds,
         _boxes,
         _centers,
@@ -102,6 +103,7 @@ class Compiled:
     iterate = staticmethod(of_rows(_iterate.iterate, iterations_of(csr_nearest_and_sum, _centers.move_centers)))
     two_nearest = staticmethod(of_rows(_bounds.two_nearest, _csr.two_nearest))
     nearest_in_blocks = staticmethod(_boxes.nearest_in_blocks)
+    iterate_in_blocks = staticmethod(_iterate.iterate_in_blocks)
     make_bounds = staticmethod(_groups.make_bounds)
     nearest_with_bounds = staticmethod(_groups.nearest_with_bounds)
     nearest_by_prefix = staticmethod(_prefix.nearest_by_prefix)
@@ -185,10 +187,10 @@ class Compiled:
             _kernels.take_over(part, spent)
         return part
 
-    def make_blocks(self, rows: _kernels.Rows, labels: Labels, *, n_threads: int = 1) -> _boxes.Blocks:
+    def make_blocks(self, rows: _kernels.Rows, labels: Labels, *, n_threads: int = 1) -> _blocks.Blocks:
         """As in protocol.py."""
         curve = places_on_curve(rows.X)
-        return _boxes.make_blocks(
+        return _blocks.make_blocks(
             rows, curve.least, curve.step, curve.bits, curve.n_cells, labels, n_threads=n_threads
         )
 

@@ -15,20 +15,19 @@ import numpy.typing as npt
 
 from .csr import identity_sq_dists, is_wide, sums_by_label
 from .decider import decide_rows, direct_dists, dists_paired, sq_dists_paired
-from .iterations import iterations_of
-from .numpy_rows import NumpyRows, chunks, conditioned
-from .numpy_rows import part_of as part_of
-from .numpy_rows import prepare as prepare
-from .numpy_rows import take as take
+from .iterations import iterations_in_blocks_of, iterations_of
+from .numpy_rows import NumpyRows, chunks, conditioned, part_of as part_of, prepare as prepare, take as take
 from .ordered_sums import add_pairs, ordered_sum, quotients, strided_sum
 from .pairs import add_runs, exact_bincount
 from .principal import NumpyPrefix, Principal
 from .protocol import Array, Drift, Floats, Indices, Labels, PrefixPlan
-from .seeds import add_seed as add_seed
-from .seeds import candidate_gains as candidate_gains
-from .seeds import draw_rows as draw_rows
-from .seeds import make_seeds as make_seeds
-from .seeds import sq_spread as sq_spread
+from .seeds import (
+    add_seed as add_seed,
+    candidate_gains as candidate_gains,
+    draw_rows as draw_rows,
+    make_seeds as make_seeds,
+    sq_spread as sq_spread,
+)
 
 name = "identity"
 isa = "numpy"
@@ -261,6 +260,9 @@ def nearest_in_blocks(
 ) -> int:
     blocks.n_scored = float(rows.n) * len(centers)
     return nearest(rows, 0, rows.n, centers, labels, moved, before)
+
+
+iterate_in_blocks = iterations_in_blocks_of(nearest_in_blocks, move, move_centers)
 
 
 @dataclass

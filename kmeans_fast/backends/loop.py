@@ -30,7 +30,7 @@ from .identity import (
     take,
     two_nearest,
 )
-from .iterations import iterations_of
+from .iterations import iterations_in_blocks_of, iterations_of
 from .protocol import Array, Floats, Indices, Labels
 
 __all__ = [
@@ -40,6 +40,7 @@ __all__ = [
     "draw_rows",
     "inertia",
     "iterate",
+    "iterate_in_blocks",
     "label_sq_dists",
     "make_blocks",
     "make_bounds",
@@ -134,6 +135,9 @@ def move(
     leaving = zip(moved.tolist(), before.tolist(), repeat(-1.0))
     joining = zip(moved.tolist(), after.tolist(), repeat(1.0))
     add_terms(rows, [*leaving, *joining], sums, mass)
+
+
+iterate_in_blocks = iterations_in_blocks_of(nearest_in_blocks, move, move_centers)
 
 
 def add_terms(rows: NumpyRows, moves: list[tuple[int, int, float]], sums: Floats, mass: Floats) -> None:

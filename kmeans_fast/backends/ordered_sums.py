@@ -80,6 +80,17 @@ def add_pairs(pairs: Floats, terms: Floats) -> None:
     pairs[1] = low - (pairs[0] - high)
 
 
+def are_rounded(rounding: Floats, sums: Floats, n_moved: int, largest: float) -> bool:
+    """Whether sums (k, d) may have lost more than is tolerated over so many moves of rows of values up to ``largest``.
+
+    ``rounding`` is as in the protocol's ``iterate_in_blocks``; its first number grows.
+    """
+    sizes = np.abs(sums).max(axis=1)
+    smallest = float(np.min(sizes, where=sizes > 0, initial=np.inf))
+    rounding[0] += rounding[1] * n_moved * (float(sizes.max()) + n_moved * largest)
+    return not rounding[0] <= rounding[2] * smallest
+
+
 SPLITTER = 2.0**27 + 1
 """Cuts a float64 into two halves of 26 digits (Dekker, A floating-point technique, 1971)."""
 

@@ -32,44 +32,18 @@ import numpy.typing as npt
 
 from .data import (
     PREFIX_STEP as PREFIX_STEP,
-)
-from .data import (
     Array as Array,
-)
-from .data import (
     Blocks as Blocks,
-)
-from .data import (
     Bounds as Bounds,
-)
-from .data import (
     Drift as Drift,
-)
-from .data import (
     Floats as Floats,
-)
-from .data import (
     Indices as Indices,
-)
-from .data import (
     Labels as Labels,
-)
-from .data import (
     NotFiniteError as NotFiniteError,
-)
-from .data import (
     Prefix as Prefix,
-)
-from .data import (
     PrefixPlan as PrefixPlan,
-)
-from .data import (
     Rows as Rows,
-)
-from .data import (
     Seeds as Seeds,
-)
-from .data import (
     take_rows as take_rows,
 )
 
@@ -83,6 +57,7 @@ KERNELS = (
     "two_nearest",
     "make_blocks",
     "nearest_in_blocks",
+    "iterate_in_blocks",
     "make_bounds",
     "nearest_with_bounds",
     "plan_prefix",
@@ -263,6 +238,35 @@ class Backend(Protocol):
         n_threads: int = 1,
     ) -> int:
         """``nearest`` for all rows; labels (n,) are those that ``blocks`` have. ``moved`` is in an order of its own."""
+
+    def iterate_in_blocks(
+        self,
+        rows: Rows,
+        blocks: Any,
+        centers: Array,
+        labels: Labels,
+        moved: Indices,
+        before: Labels,
+        sums: Floats,
+        mass: Floats,
+        steps: Floats,
+        rounding: Floats,
+        sq_shift: float,
+        most_moved: int,
+        most_scored: float,
+        *,
+        n_threads: int = 1,
+    ) -> int:
+        """At most m of Lloyd's iterations over all rows, whose sums and mass follow them; return how many were made.
+
+        Iteration i is ``nearest_in_blocks`` with ``centers[i]``, ``move`` and ``move_centers`` to ``centers[i + 1]``.
+        ``steps`` (m, 4) and ``sq_shift`` are those of ``iterate``. It is the last also after more than ``most_scored``
+        pairs were scored; and, then without moving a center, if no label changed, if more than ``most_moved`` did, or
+        if sums that are not exact may have lost too much: ``sums`` and ``mass`` then have to be added up anew.
+
+        ``rounding`` (3,) are the error of the sums so far, which grows; that of one move, as a share of the largest
+        sum; and what is tolerated, as a share of the smallest.
+        """
 
     def make_bounds(self, rows: Rows, k: int, *, by_group: bool = True, n_threads: int = 1) -> Bounds:
         """Bounds for k centers, of which nothing is known yet: at most half as many bytes as X and 12 a row.

@@ -70,9 +70,9 @@ def iterate(
     while n_iter < max_iter:
         began, totals = time.perf_counter(), None
         limit = enough() if stored is None else None
-        most = min(shards.steps_at_once, max_iter - n_iter)
+        most = min(shards.algorithm.steps_at_once(shards.k), max_iter - n_iter)
         if limit is not None and most > 1:
-            path, steps, totals = shards.run_ahead(centers, most, limit)
+            path, steps, totals = shards.algorithm.run_ahead(centers, most, limit)
             n_moved = len(steps) - math.isnan(steps[-1][1])
             seconds = (time.perf_counter() - began) / len(steps)
             for i, (n_changed, sq_shift, from_sums, from_means) in enumerate(steps[:n_moved]):
@@ -80,7 +80,8 @@ def iterate(
                 n_iter += 1
                 moments = from_sums, from_means
                 before, after = path[i : i + 2]
-                yield Iteration(n_iter, before, after, of_last, int(n_changed), 0, sq_shift, seconds, "lloyd", moments)
+                used = shards.algorithm.used
+                yield Iteration(n_iter, before, after, of_last, int(n_changed), 0, sq_shift, seconds, used, moments)
             centers, sq_shifts = path[n_moved], None
             if n_moved == len(steps):
                 continue

@@ -6,8 +6,8 @@ import math
 
 import numpy as np
 
-from ..backends.ordered_sums import group_borders
-from ..backends.protocol import Backend, Indices, Labels, Rows
+from ..backends.ordered_sums import are_rounded, group_borders
+from ..backends.protocol import Backend, Floats, Indices, Labels, Rows
 from .partials import Partials
 
 FEW = 1 / 12
@@ -29,7 +29,7 @@ class MovingSums:
         self.labels = labels
         self.n_threads = n_threads
         self._totals: Partials | None = None
-        self._error = 0.0
+        self._rounding = np.array([0.0, 2.0 * ROUNDOFF, TOLERANCE * float(np.finfo(rows.X.dtype).eps) / 2])
         self._moved: Indices = np.empty(0, dtype=np.int64)
         self._before: Labels = np.empty(0, dtype=np.int32)
 
@@ -43,9 +43,13 @@ class MovingSums:
         """Of the rows, those that moved last; inf if there are no totals yet."""
         return math.inf if self._totals is None else self._totals.n_changed / self.rows.n
 
+    def forget(self) -> None:
+        """The labels are others now."""
+        self._totals = None
+
     def begin(self, totals: Partials) -> Partials:
         """The totals are those of the labels as they are, added up anew."""
-        self._totals, self._error = totals, 0.0
+        self._totals, self._rounding[0] = totals, 0.0
         return totals
 
     def add_up(self, k: int, n_changed: int) -> Partials:
@@ -87,24 +91,24 @@ class MovingSums:
                 totals.mass_pairs,
                 n_threads=self.n_threads,
             )
-            if not self.rows.sums_are_exact:
-                totals.is_rounded = True
-                self._error += self._error_of(totals, n_changed)
-                if not self._error <= self._tolerated(totals):
-                    return self.add_up(len(totals.mass), n_changed)
+            totals.is_rounded = not self.rows.sums_are_exact
+            if totals.is_rounded and are_rounded(self._rounding, totals.sums, n_changed, self.rows.largest):
+                return self.add_up(len(totals.mass), n_changed)
         self._totals = totals
         return totals
 
-    def _error_of(self, totals: Partials, n_changed: int) -> float:
-        """What the moves may have added to the error of any sum."""
-        largest = float(np.abs(totals.sums).max()) + n_changed * self.rows.largest
-        return 2.0 * n_changed * ROUNDOFF * largest
+    def lend(self) -> tuple[Partials, Floats, int]:
+        """For the kernel ``iterate_in_blocks``: a copy of the totals, its ``rounding`` and its ``most_moved``."""
+        assert self._totals is not None
+        return self._totals.copy(), self._rounding, int(FEW * self.rows.n)
 
-    def _tolerated(self, totals: Partials) -> float:
-        """Error of a sum that no center shows, from the smallest of the sums that are not zero."""
-        sizes = np.abs(totals.sums).max(axis=1)
-        smallest = float(np.min(sizes, where=sizes > 0, initial=np.inf))
-        return TOLERANCE * float(np.finfo(self.rows.X.dtype).eps) / 2 * smallest
+    def take_back(self, totals: Partials, n_changed: int, is_whole: bool) -> Partials:
+        """What was lent, after so many labels changed last; unless it is whole, it has to be added up anew."""
+        if not is_whole:
+            return self.add_up(len(totals.mass), n_changed)
+        totals.n_changed, totals.is_rounded = n_changed, not self.rows.sums_are_exact
+        self._totals = totals
+        return totals
 
 
 def close_up(moved: Indices, before: Labels, n_earlier: int, start: int, n_new: int) -> None:

@@ -12,14 +12,10 @@ from ..backends.ordered_sums import SUM_BLOCK, group_borders
 from ..backends.protocol import Array, Backend, Floats, Indices, Labels, Rows
 from .algorithms import ALGORITHMS
 from .partials import Partials
-from .slices import cache_slices, row_slices, steps_at_once
+from .slices import cache_slices, row_slices
 
 LEAST_IN_UNITS = 2.0**-900
 """Of an inertia: below it, squared distances may have vanished in the units of the data."""
-
-INEXACT = 1000
-"""What an iteration of rows that must be added up anew weighs more than another, where iterations are made at once."""
-
 
 class Shard:
     """The rows of one run. Squared distances and inertias are in the units of ``rows``."""
@@ -38,39 +34,6 @@ class Shard:
 
     def step(self, centers: Array, sq_shifts: Floats | None) -> Partials:
         return self.algorithm.step(centers, sq_shifts)
-
-    @property
-    def steps_at_once(self) -> int:
-        """How many iterations ``run_ahead`` may make: one, unless the algorithm is Lloyd's and they are little work.
-
-        Rows whose order shows in their sums are all added up in each of them, so they had better be few.
-        """
-        work = self.rows.n * self.k * self.rows.values_per_row
-        return steps_at_once(work if self.rows.sums_are_exact else INEXACT * work) if self.algorithm.runs_ahead else 1
-
-    def run_ahead(self, centers: Array, most: int, sq_shift: float) -> tuple[Array, list[list[float]], Partials]:
-        """Up to ``most`` iterations, until the squared moves are at most ``sq_shift`` or a cluster is empty.
-
-        Returns the centers, the first ones among them; what the kernel ``iterate`` says of each iteration; and the
-        totals of the last.
-        """
-        path, steps = np.empty((most + 1, *centers.shape), centers.dtype), np.empty((most, 4))
-        path[0] = centers
-        totals = Partials.zeros(*centers.shape)
-        n_made = self.backend.iterate(
-            self.rows,
-            group_borders(self.rows.n, self.k),
-            path,
-            self.labels,
-            totals.sum_pairs,
-            totals.mass_pairs,
-            steps,
-            sq_shift,
-            n_threads=self.n_threads,
-        )
-        made = steps[:n_made].tolist()
-        totals.n_changed = int(made[-1][0])
-        return path, made, self.algorithm.totals.begin(totals)
 
     def assign(self, centers: Array) -> None:
         """Label every row by the nearest center."""

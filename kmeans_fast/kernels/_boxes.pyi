@@ -1,22 +1,7 @@
-import numpy as np
-import numpy.typing as npt
-
-from ..backends.protocol import Array, Floats, Indices, Labels
+from ..backends.protocol import Array, Indices, Labels
+from ._blocks import Blocks
 from ._kernels import Rows
 
-class Blocks:
-    n_scored: float
-
-def make_blocks(
-    rows: Rows,
-    least: Floats,
-    step: Floats,
-    bits: npt.NDArray[np.int32],
-    n_cells: int,
-    labels: Labels,
-    *,
-    n_threads: int = 1,
-) -> Blocks: ...
 def nearest_in_blocks(
     rows: Rows,
     blocks: Blocks,

@@ -71,7 +71,7 @@ cdef Arena allocate(size_t n_bytes):
 
 
 cdef enum:
-    SPARES = 4                  # as many as one call borrows
+    SPARES = 5                  # as many as one call borrows
 
 
 cdef class Loan:

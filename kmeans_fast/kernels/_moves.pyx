@@ -14,17 +14,6 @@ cdef enum:
     MOST_MOVED = 1 << 30        # rows of one call, so that places fit 32 bits
 
 
-cdef struct move_job:
-    sums_job sums
-    const int64_t* moved
-    const label_t* before
-    const label_t* after
-    Py_ssize_t n_moved
-    Py_ssize_t clusters_of_unit
-    Py_ssize_t n_parts          # of the moves, if they are whole numbers: each has sums and mass of its own
-    double* mass                # n_parts x k
-
-
 cdef inline Py_ssize_t part_border(const move_job* j, Py_ssize_t part) noexcept nogil:
     return j.n_moved * part // j.n_parts
 
@@ -68,23 +57,6 @@ cdef Py_ssize_t move_unit(void* job, Py_ssize_t unit, int thread) noexcept nogil
     return 0
 
 
-cdef void move_fixed(move_job* job, Rows rows, int n_threads):
-    """Rows whose sums are whole numbers: in no order, for none can be seen."""
-    cdef Py_ssize_t k = job.sums.k
-    cdef Loan memory
-    job.sums.stride = whole_vectors(rows.c.d)
-    job.n_parts = max(<Py_ssize_t>(job.n_moved / rows._fixed_rows) + 1, min(<Py_ssize_t>n_threads, job.n_moved // MOVES_OF_PART + 1))
-    memory = borrow(rows, job.n_parts * k * (job.sums.stride + 1) * sizeof(int64_t))
-    job.sums.buffers = <double*>memory.memory
-    job.mass = <double*>memory.memory + job.n_parts * k * job.sums.stride
-    with nogil:
-        run_units(fixed_unit, job, job.n_parts, n_threads)
-        run_units(
-            join_unit, job, (k + CLUSTERS_OF_UNIT - 1) // CLUSTERS_OF_UNIT,
-            threads_for(4.0 * k * rows.c.d * job.n_parts, n_threads),
-        )
-
-
 cdef void sort_moves(move_job* job) noexcept nogil:
     """Stable counting sort of places by cluster: 2 m for a row that leaves, 2 m + 1 for the same row that joins."""
     cdef Py_ssize_t m, label
@@ -108,29 +80,63 @@ cdef void sort_moves(move_job* job) noexcept nogil:
     starts[0] = 0
 
 
+cdef Py_ssize_t parts_of(const move_job* job, Py_ssize_t n_moved, int n_threads) noexcept nogil:
+    """In how many parts whole numbers move: none may overflow, and threads should have enough to do."""
+    cdef Py_ssize_t for_threads = min(<Py_ssize_t>n_threads, n_moved // MOVES_OF_PART + 1)
+    return max(<Py_ssize_t>(n_moved / job.sums.fixed_rows) + 1, for_threads)
+
+
+cdef Loan begin_moves(
+    move_job* job, Rows rows, double[:, :, ::1] sums, double[:, ::1] mass, Py_ssize_t most_moved, int n_threads
+):
+    """For calls of at most so many moves each; keep what is returned until the last of them."""
+    cdef Loan memory
+    bind_sums(&job.sums, rows, sums, mass)
+    if most_moved > MOST_MOVED:
+        raise ValueError(f"{most_moved} rows moved in one call; it takes at most {MOST_MOVED}.")
+    job.sums.fixed_rows = rows._fixed_rows
+    if rows.c.fixed_scale > 0:
+        job.sums.stride = whole_vectors(rows.c.d)
+        memory = borrow(
+            rows, parts_of(job, most_moved, n_threads) * job.sums.k * (job.sums.stride + 1) * sizeof(int64_t)
+        )
+        job.sums.buffers = <double*>memory.memory
+    else:
+        memory = borrow(rows, (job.sums.k + 1) * sizeof(Py_ssize_t) + 2 * most_moved * sizeof(int32_t))
+        job.sums.starts = <Py_ssize_t*>memory.memory
+        job.sums.order = <int32_t*>(memory.memory + (job.sums.k + 1) * sizeof(Py_ssize_t))
+        job.clusters_of_unit = min(<Py_ssize_t>CLUSTERS_OF_UNIT, 1 + job.sums.k // 64)
+    return memory
+
+
+cdef void run_moves(move_job* job, int n_threads) noexcept nogil:
+    """The first n_moved of moved, before, after. Where sums are whole numbers in no order, for none can be seen."""
+    cdef Py_ssize_t k = job.sums.k
+    n_threads = threads_for(4.0 * job.n_moved * job.sums.rows.d, n_threads)
+    if job.sums.rows.fixed_scale > 0:
+        job.n_parts = parts_of(job, job.n_moved, n_threads)
+        job.mass = job.sums.buffers + job.n_parts * k * job.sums.stride
+        run_units(fixed_unit, job, job.n_parts, n_threads)
+        run_units(
+            join_unit, job, (k + CLUSTERS_OF_UNIT - 1) // CLUSTERS_OF_UNIT,
+            threads_for(4.0 * k * job.sums.rows.d * job.n_parts, n_threads),
+        )
+    else:
+        sort_moves(job)
+        run_units(move_unit, job, (k + job.clusters_of_unit - 1) // job.clusters_of_unit, n_threads)
+
+
 def move(
     Rows rows, const int64_t[::1] moved, const label_t[::1] before, const label_t[::1] after, double[:, :, ::1] sums,
     double[:, ::1] mass, *, int n_threads=1
 ):
     """As in backends/protocol.py."""
     cdef move_job job
-    cdef Loan places
-    bind_sums(&job.sums, rows, sums, mass)
-    job.n_moved = moved.shape[0]
-    if job.n_moved > MOST_MOVED:
-        raise ValueError(f"{job.n_moved} rows moved in one call; it takes at most {MOST_MOVED}.")
+    cdef Loan memory = begin_moves(&job, rows, sums, mass, moved.shape[0], n_threads)
     check_moves(rows, job.sums.k, moved, before, after)
+    job.n_moved = moved.shape[0]
     if job.n_moved == 0:
         return
     job.moved, job.before, job.after = &moved[0], &before[0], &after[0]
-    n_threads = threads_for(4.0 * job.n_moved * rows.c.d, n_threads)
-    if rows.c.fixed_scale > 0:
-        move_fixed(&job, rows, n_threads)
-        return
-    places = borrow(rows, (job.sums.k + 1) * sizeof(Py_ssize_t) + 2 * job.n_moved * sizeof(int32_t))
-    job.sums.starts = <Py_ssize_t*>places.memory
-    job.sums.order = <int32_t*>(places.memory + (job.sums.k + 1) * sizeof(Py_ssize_t))
-    job.clusters_of_unit = min(<Py_ssize_t>CLUSTERS_OF_UNIT, 1 + job.sums.k // 64)
     with nogil:
-        sort_moves(&job)
-        run_units(move_unit, &job, (job.sums.k + job.clusters_of_unit - 1) // job.clusters_of_unit, n_threads)
+        run_moves(&job, n_threads)

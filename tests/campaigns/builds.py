@@ -12,7 +12,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 HOME = ROOT / "build" / "campaigns"
-COPIED = ("kmeans_fast", "tests", "benchmarks")
+COPIED = ("kmeans_fast", "tests", "benchmarks", ".ci")
 MADE_BY_BUILDS = {".so", ".pyc"}
 
 

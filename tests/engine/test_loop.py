@@ -80,7 +80,7 @@ def test_iterations_made_at_once_are_those_made_one_by_one(
         centers[1] = centers[0]
     rows = backend.prepare(X, rng.random(n) if kind == "weights" else None)
     plain, ahead = Shard(backend, rows, k), Shard(backend, rows, k)
-    assert ahead.steps_at_once > 1
+    assert ahead.algorithm.steps_at_once(k) > 1
     singles = list(until_settled(iterate(plain, centers.copy(), 50)))
     several = list(until_settled(iterate(ahead, centers.copy(), 50, enough=lambda: 0.0)))
     assert len(singles) == len(several) > 4
@@ -118,7 +118,7 @@ def test_iterations_made_at_once_end_below_the_limit() -> None:
     steps = list(iterate(shard_of("compiled", X, 5), X[:5].copy(), 12))
     limit = steps[5].sq_shift
     shard = shard_of("compiled", X, 5)
-    _, made, _ = shard.run_ahead(X[:5].copy(), 12, limit)
+    _, made, _ = shard.algorithm.run_ahead(X[:5].copy(), 12, limit)
     assert len(made) == next(i for i, step in enumerate(steps) if step.sq_shift <= limit) + 1 < 12
 
 

@@ -10,7 +10,7 @@ import pytest
 from scipy.sparse import csr_array
 
 from kmeans_fast.backends import get_backend
-from kmeans_fast.kernels import _boxes, _csr, _gather, _kernels
+from kmeans_fast.kernels import _blocks, _csr, _gather, _kernels
 
 BACKEND = get_backend("compiled")
 X = np.random.default_rng(0).standard_normal((100, 3))
@@ -132,7 +132,7 @@ def test_rows_without_any_value_and_unknown_instruction_sets_are_refused() -> No
 def test_tables_of_blocks_are_checked() -> None:
     rows, tables = ROWS["dense"], np.zeros((3, 256), np.int32)
     with pytest.raises(ValueError, match="tables of 2"):
-        _boxes.make_blocks(rows, floats(3), floats(3), tables[:2], 8, labels())
+        _blocks.make_blocks(rows, floats(3), floats(3), tables[:2], 8, labels())
     blocks = BACKEND.make_blocks(rows, labels())
     assert BACKEND.nearest_in_blocks(rows, blocks, CENTERS, labels(), np.zeros(100, np.int64), labels()) >= 0
 

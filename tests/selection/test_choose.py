@@ -12,8 +12,7 @@ from sklearn.datasets import make_blobs
 
 import kmeans_fast
 from kmeans_fast import BisectingKMeans, KMeans, MiniBatchKMeans
-from kmeans_fast.selection import CRITERIA, choose_k, silhouette_score
-from kmeans_fast.selection import choose as module
+from kmeans_fast.selection import CRITERIA, choose as module, choose_k, silhouette_score
 
 CENTERS = np.array([[0, 0, 0], [16, 0, 0], [1, 17, 0], [0, 1, 18], [17, 17, 16]])
 BLOBS = make_blobs(500, 3, centers=CENTERS, random_state=0)[0]

@@ -22,13 +22,21 @@ from .prefix import LEAST_CENTERS, LEAST_FEATURES
 class Algorithm(Protocol):
     used: str
     """Name of the row of the table whose way the last step went: where another one does not pay, "lloyd"."""
-    runs_ahead: bool
-    """Whether ``Shard.run_ahead`` may go on in its place: it has no memory but the labels and their totals."""
 
     def step(self, centers: Array, sq_shifts: Floats | None) -> Partials:
         """Labels, sums and mass for centers (k, d).
 
         ``sq_shifts`` (k,) are the squared moves of the centers since the last step; None: forget all bounds.
+        """
+
+    def steps_at_once(self, k: int) -> int:
+        """How many iterations ``run_ahead`` may make next: one, unless they are little work."""
+
+    def run_ahead(self, centers: Array, most: int, sq_shift: float) -> tuple[Array, list[list[float]], Partials]:
+        """Up to ``most`` iterations, until the squared moves are at most ``sq_shift`` or a cluster is empty.
+
+        Returns the centers, the first ones among them; what the kernel says of each iteration, of which the last may
+        have moved no center (``iterate``); and the totals of the last.
         """
 
     def assign(self, centers: Array) -> None:
@@ -54,7 +62,18 @@ ALGORITHMS: dict[str, Entry] = {
         groups.build,
         ("nearest", "nearest_and_sum", "sum_by_label", "move", "two_nearest", "make_bounds", "nearest_with_bounds"),
     ),
-    "boxes": Entry(Boxes, ("nearest", "nearest_and_sum", "sum_by_label", "move", "make_blocks", "nearest_in_blocks")),
+    "boxes": Entry(
+        Boxes,
+        (
+            "iterate_in_blocks",
+            "make_blocks",
+            "move",
+            "nearest",
+            "nearest_and_sum",
+            "nearest_in_blocks",
+            "sum_by_label",
+        ),
+    ),
     "prefix": Entry(
         prefix.build,
         (

@@ -59,8 +59,6 @@ LOSS = 1.15
 
 
 class Groups(Lloyd):
-    runs_ahead = False
-
     def __init__(self, backend: Backend, rows: Rows, labels: Labels, n_threads: int) -> None:
         super().__init__(backend, rows, labels, n_threads)
         self._bounds: Bounds | None = None
@@ -70,6 +68,9 @@ class Groups(Lloyd):
         """Share of the rows expected to be measured, for ``k * share_moved`` of 1; grows where bounds did not pay."""
         self._met = 0.3
         """Share of the centers that a measured row is expected to meet."""
+
+    def steps_at_once(self, k: int) -> int:
+        return 1
 
     def step(self, centers: Array, sq_shifts: Floats | None) -> Partials:
         if sq_shifts is None or (self._bounds is None and not self._is_promising(len(centers))):

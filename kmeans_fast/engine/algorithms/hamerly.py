@@ -34,14 +34,15 @@ SHRINKAGE = np.float32(1 - 2.0**-20)
 
 
 class Hamerly(Lloyd):
-    runs_ahead = False
-
     def __init__(self, backend: Backend, rows: Rows, labels: Labels, n_threads: int) -> None:
         super().__init__(backend, rows, labels, n_threads)
         self._upper: Bounds | None = None
         self._lower: Bounds | None = None
         self._wait = FIRST_WAIT
         self._steps_to_wait = 0
+
+    def steps_at_once(self, k: int) -> int:
+        return 1
 
     def step(self, centers: Array, sq_shifts: Floats | None) -> Partials:
         if sq_shifts is None or self.totals.share_moved > FEW_MOVED or self._steps_to_wait > 0:

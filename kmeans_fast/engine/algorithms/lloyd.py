@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from ...backends.ordered_sums import group_borders
 from ...backends.protocol import Array, Backend, Floats, Indices, Labels, Rows
 from ..moving_sums import MovingSums, close_up
 from ..partials import Partials
-from ..slices import group_runs, row_slices, work_of_call
+from ..slices import group_runs, row_slices, steps_at_once, work_of_call
+
+INEXACT = 1000
+"""What an iteration of rows that must be added up anew weighs more than another, where iterations are made at once."""
 
 
 class Lloyd:
-    runs_ahead = True
-    """As in the table."""
-
     def __init__(self, backend: Backend, rows: Rows, labels: Labels, n_threads: int) -> None:
         self.backend = backend
         self.rows = rows
@@ -41,6 +43,30 @@ class Lloyd:
             close_up(moved, before, n_changed, start, n_new)
             n_changed += n_new
         return self.totals.follow(n_changed)
+
+    def steps_at_once(self, k: int) -> int:
+        """Rows whose order shows in their sums are all added up in each iteration, so they had better be few."""
+        work = self.rows.n * k * self.rows.values_per_row
+        return steps_at_once(work if self.rows.sums_are_exact else INEXACT * work)
+
+    def run_ahead(self, centers: Array, most: int, sq_shift: float) -> tuple[Array, list[list[float]], Partials]:
+        self.used = "lloyd"
+        path, steps = room_ahead(centers, most)
+        totals = Partials.zeros(*centers.shape)
+        n_made = self.backend.iterate(
+            self.rows,
+            group_borders(self.rows.n, len(centers)),
+            path,
+            self.labels,
+            totals.sum_pairs,
+            totals.mass_pairs,
+            steps,
+            sq_shift,
+            n_threads=self.n_threads,
+        )
+        made = steps[:n_made].tolist()
+        totals.n_changed = int(made[-1][0])
+        return path, made, self.totals.begin(totals)
 
     def assign(self, centers: Array) -> None:
         for start, stop in row_slices(0, self.rows.n, len(centers) * self.rows.values_per_row):
@@ -76,3 +102,10 @@ class Lloyd:
         self.backend.sum_by_label(
             self.rows, group, labels, totals.sum_pairs, totals.mass_pairs, n_threads=self.n_threads
         )
+
+
+def room_ahead(centers: Array, most: int) -> tuple[Array, Floats]:
+    """Centers (most + 1, k, d), of which the first are there, and steps (most, 4) of a kernel that iterates."""
+    path = np.empty((most + 1, *centers.shape), centers.dtype)
+    path[0] = centers
+    return path, np.empty((most, 4))

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ...backends.protocol import Array, Backend, Drift, Floats, Indices, Labels, PrefixPlan, Rows
-from ...backends.protocol import Prefix as Coordinates
+from ...backends.protocol import Array, Backend, Drift, Floats, Indices, Labels, Prefix as Coordinates, PrefixPlan, Rows
 from ..moving_sums import close_up
 from ..partials import Partials
 from ..slices import row_slices

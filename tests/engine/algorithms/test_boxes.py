@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from scipy.sparse import csr_array
 from tables import Row, every_isa
 
 from kmeans_fast.backends import get_backend
+from kmeans_fast.backends.compiled import Compiled
+from kmeans_fast.backends.ordered_sums import group_borders
 from kmeans_fast.engine.algorithms.boxes import Boxes
 from kmeans_fast.engine.algorithms.lloyd import Lloyd
 from kmeans_fast.engine.loop import finish, iterate
@@ -137,6 +141,105 @@ def test_weights_zeros_and_empty_clusters_are_those_of_lloyd(d: int) -> None:
     init = np.vstack([X[rng.choice(len(X), 20)], X[:3] + 1e3, X[:2]])
     for given in (weights, rng.random(len(X)), None):
         assert trace("boxes", X, given, init, 2) == trace("lloyd", X, given, init, 1)
+
+
+def ahead(algorithm: str, X: np.ndarray, weights: np.ndarray | None, init: np.ndarray, n_threads: int) -> list[Any]:
+    """What can be seen of a run until no label changes whose iterations are made several at once, if they can be."""
+    backend = get_backend("compiled")
+    rows = backend.prepare(X, weights, copy_budget=1.5, n_threads=n_threads)
+    shard, seen = Shard(backend, rows, len(init), algorithm=algorithm, n_threads=n_threads), []
+    for step in iterate(shard, init.copy(), 300, enough=lambda: 0.0 if algorithm == "boxes" else None):
+        seen += [step.new_centers, step.n_changed, step.n_filled, step.sq_shift, step.moments]
+        if step.is_settled:
+            break
+    return [*seen, *finish(shard, step)]
+
+
+def count_ahead(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many iterations each call of the kernel made."""
+    made, kernel = [], Compiled.iterate_in_blocks
+
+    def counted(*arguments: Any, **settings: Any) -> int:
+        made.append(kernel(*arguments, **settings))
+        return made[-1]
+
+    monkeypatch.setattr(Compiled, "iterate_in_blocks", staticmethod(counted))
+    return made
+
+
+@every_dtype
+@pytest.mark.parametrize("d", [1, 2, 4])
+@pytest.mark.parametrize("kind", KINDS)
+def test_iterations_made_at_once_are_those_of_lloyd(
+    kind: str, d: int, dtype: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("kmeans_fast.engine.algorithms.boxes.PAYS", 1.0)
+    X = data_of(kind, 12_000, d).astype(dtype)
+    init = np.unique(X, axis=0)[:: max(1, len(np.unique(X, axis=0)) // 24)]
+    expected, made = ahead("lloyd", X, None, init, 1), count_ahead(monkeypatch)
+    for n_threads in (1, 3):
+        found = ahead("boxes", X, None, init, n_threads)
+        assert all(np.array_equal(a, b) for a, b in zip(found, expected, strict=True))
+    assert max(made) > 4 or len(expected) < 60, "none were made at once"
+
+
+@pytest.mark.parametrize("d", [1, 2, 4])
+def test_weights_and_clusters_that_get_empty_are_those_of_lloyd_too(d: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("kmeans_fast.engine.algorithms.boxes.PAYS", 1.0)
+    X, rng = data_of("repeats", 12_000, d), np.random.default_rng(d)
+    init, made = np.vstack([X[rng.choice(len(X), 20)], X[:3] + 1e3, X[:2]]), count_ahead(monkeypatch)
+    for weights in (rng.integers(0, 4, len(X)).astype(float), rng.random(len(X)), None):
+        found, expected = ahead("boxes", X, weights, init, 2), ahead("lloyd", X, weights, init, 1)
+        assert all(np.array_equal(a, b) for a, b in zip(found, expected, strict=True))
+    assert max(made) > 4, "none were made at once"
+
+
+def test_who_stops_between_them_or_begins_again_gets_the_right_labels(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The last labels are those of the centers that the caller stopped at, and the next run begins with these."""
+    X, made = data_of("noise", 20_000, 2), count_ahead(monkeypatch)
+    backend, seen = get_backend("compiled"), {}
+    for algorithm in ("lloyd", "boxes"):
+        shard = Shard(backend, backend.prepare(X, copy_budget=1.5), 24, algorithm=algorithm)
+        centers, results = X[:24].copy(), []
+        for n_iter in (40, 25, 33):
+            for step in iterate(shard, centers, 60, enough=lambda: 0.0):
+                if step.n_iter == n_iter:
+                    break
+            centers, *rest = finish(shard, step)
+            results += [centers, *rest]
+            centers = centers + 0.1
+        seen[algorithm] = results
+    assert len(made) > 3 and max(made) > 4
+    assert all(np.array_equal(a, b) for a, b in zip(seen["lloyd"], seen["boxes"], strict=True))
+
+
+@pytest.mark.parametrize("what", ["most_moved", "most_scored", "rounding", "sq_shift"])
+def test_a_run_ahead_ends_where_it_is_told_to(what: str) -> None:
+    X = data_of("noise", 20_000, 2)
+    backend = get_backend("compiled")
+    rows = backend.prepare(X, np.random.default_rng(0).random(len(X)))
+    labels, k = np.full(len(X), -1, np.int32), 24
+    blocks = backend.make_blocks(rows, labels)
+    backend.nearest_in_blocks(rows, blocks, X[:k].copy(), labels)
+    sums, mass, path, steps = np.zeros((2, k, 2)), np.zeros((2, k)), np.empty((9, k, 2)), np.empty((8, 4))
+    backend.sum_by_label(rows, group_borders(len(X), k), labels, sums, mass)
+    path[0] = X[:k]
+    backend.move_centers(rows, sums, mass, X[:k].copy(), path[0], np.empty(k))
+    rounding = np.array([0.0, 2.0**-103, 2.0**-60])
+    limits = {"sq_shift": -1.0, "most_moved": len(X), "most_scored": np.inf}
+    if what == "rounding":
+        rounding[0] = 1.0
+    else:
+        limits[what] = {"sq_shift": 1e9, "most_moved": 5, "most_scored": 0.0}[what]
+    moved, before = np.empty(len(X), np.int64), np.empty(len(X), np.int32)
+    assert not rows.sums_are_exact
+    n_made = backend.iterate_in_blocks(
+        rows, blocks, path, labels, moved, before, sums, mass, steps, rounding, *limits.values()
+    )
+    assert n_made == 1 and np.isnan(steps[0, 1]) == (what in ("most_moved", "rounding"))
+    expected = np.empty(len(X), np.int32)
+    backend.nearest(rows, 0, len(X), path[0], expected)
+    assert (labels == expected).all()
 
 
 @every_isa
