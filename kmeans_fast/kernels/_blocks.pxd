@@ -9,7 +9,7 @@ cdef class Blocks:
     """The rows in an order along which neighbours are close, in blocks; their labels in that order, and for how long
     these hold."""
     cdef kf_blocks c
-    cdef Arena _memory, _centers
+    cdef Arena _memory, _starts, _centers
     cdef Py_ssize_t _k              # of the centers that the last call knew; 0 if there was none
     cdef readonly double n_scored
 

@@ -14,6 +14,9 @@ cdef enum:
     CHUNKS = 8                  # of rows that are sorted side by side, whatever the number of threads
     LAST_BITS = 7               # of a key: rows are sorted by the others first, so that threads rarely share a cache line
     LAST_OF_KEY = (1 << LAST_BITS) - 1
+    SAMPLES = 256               # rows that tell whether many are alike,
+    MANY_ALIKE = 4              # which is if one in so many has one like it near
+    MOST_JOINED = 1 << 16       # rows of a range: of more, none share a place
 
 
 cdef class Blocks:
@@ -34,6 +37,10 @@ cdef struct sort_job:
     int32_t* places             # CHUNKS x n_ranges: where the next row of a chunk with these leading bits goes
     int32_t* begins             # n_ranges + 1
     Py_ssize_t n_ranges         # of keys with the same leading bits
+    Py_ssize_t* n_first         # of a range: different rows, and then those in the ranges before it
+    char* is_first              # n: whether the row at this place of the order is not like the one before it
+    char* arenas                # of each thread
+    size_t arena_bytes
 
 
 cdef inline Py_ssize_t chunk_border(Py_ssize_t n, Py_ssize_t chunk) noexcept nogil:
@@ -94,6 +101,65 @@ cdef Py_ssize_t fine_unit(void* job, Py_ssize_t keys, int thread) noexcept nogil
     return 0
 
 
+cdef Py_ssize_t alike_unit(void* job, Py_ssize_t keys, int thread) noexcept nogil:
+    """How many rows of one range of keys are first of their like; the others follow them."""
+    cdef sort_job* j = <sort_job*>job
+    cdef Py_ssize_t first = j.begins[keys], n_rows = j.begins[keys + 1] - j.begins[keys]
+    if n_rows > MOST_JOINED:
+        memset(j.is_first + first, 1, n_rows)
+        j.n_first[keys] = n_rows
+    else:
+        j.n_first[keys] = j.table.join_alike(
+            j.rows, j.blocks.order + first, n_rows, j.arenas + thread * j.arena_bytes, j.is_first + first
+        )
+    return j.n_first[keys]
+
+
+cdef Py_ssize_t starts_unit(void* job, Py_ssize_t keys, int thread) noexcept nogil:
+    """Places of the rows of one range of keys, from n_first[keys] on."""
+    cdef sort_job* j = <sort_job*>job
+    cdef Py_ssize_t place = j.n_first[keys], i
+    for i in range(j.begins[keys], j.begins[keys + 1]):
+        if j.is_first[i]:
+            j.blocks.starts[place] = <int32_t>i
+            place += 1
+    return 0
+
+
+cdef bint many_are_alike(const sort_job* j) noexcept nogil:
+    cdef Py_ssize_t n_samples = min(j.rows.n, <Py_ssize_t>SAMPLES)
+    return j.table.count_alike(j.rows, j.blocks.order, n_samples) * MANY_ALIKE >= n_samples
+
+
+cdef Loan room_to_join(sort_job* j, Rows rows, int n_threads):
+    cdef Py_ssize_t keys, most = 0
+    for keys in range(j.n_ranges):
+        most = max(most, j.begins[keys + 1] - j.begins[keys])
+    j.arena_bytes = (j.table.alike_bytes(min(most, <Py_ssize_t>MOST_JOINED)) + 127) // 64 * 64
+    cdef Loan memory = borrow(rows, n_threads * j.arena_bytes + rows.c.n)
+    j.arenas, j.is_first = memory.memory, memory.memory + n_threads * j.arena_bytes
+    return memory
+
+
+cdef int join_alike(sort_job* j, Rows rows, Blocks blocks, int n_threads) except -1:
+    """Rows that are alike share a place."""
+    cdef Loan memory = room_to_join(j, rows, n_threads)
+    cdef Py_ssize_t n_before = 0, n_here, keys
+    with nogil:
+        blocks.c.n_places = run_units(alike_unit, j, j.n_ranges, n_threads)
+    blocks._starts = allocate((blocks.c.n_places + 1) * sizeof(int32_t))
+    blocks.c.starts = <int32_t*>blocks._starts.memory
+    for keys in range(j.n_ranges):
+        n_here = j.n_first[keys]
+        j.n_first[keys] = n_before
+        n_before += n_here
+    with nogil:
+        run_units(starts_unit, j, j.n_ranges, n_threads)
+    blocks.c.starts[blocks.c.n_places] = <int32_t>rows.c.n
+    blocks.c.n_blocks = (blocks.c.n_places + KF_ROWS_OF_BLOCK - 1) // KF_ROWS_OF_BLOCK
+    return 0
+
+
 cdef Py_ssize_t blocks_unit(void* job, Py_ssize_t unit, int thread) noexcept nogil:
     cdef sort_job* j = <sort_job*>job
     cdef Py_ssize_t block
@@ -103,7 +169,7 @@ cdef Py_ssize_t blocks_unit(void* job, Py_ssize_t unit, int thread) noexcept nog
 
 
 cdef size_t lay_out(kf_blocks* blocks, Rows rows, char* memory) noexcept nogil:
-    """Pointers into memory, if there is any; returns the bytes."""
+    """Pointers into memory, if there is any; returns the bytes. As if no rows were alike."""
     cdef Py_ssize_t n_units = units_of(blocks.n_blocks)
     cdef size_t at = blocks.n_blocks * rows.table.block_bytes(rows.c.d)
     blocks.tiles = memory
@@ -147,11 +213,15 @@ def make_blocks(
     blocks._memory = allocate(lay_out(&blocks.c, rows, NULL))
     lay_out(&blocks.c, rows, blocks._memory.memory)
     job.n_ranges = (n_cells + LAST_OF_KEY) >> LAST_BITS
-    scratch = borrow(rows, (n + (CHUNKS + 1) * job.n_ranges + 1) * sizeof(int32_t) + n * sizeof(uint16_t))
+    scratch = borrow(
+        rows,
+        job.n_ranges * sizeof(Py_ssize_t) + (n + (CHUNKS + 1) * job.n_ranges + 1) * sizeof(int32_t) + n * sizeof(uint16_t),
+    )
     job.rows, job.table, job.blocks = &rows.c, rows.table, &blocks.c
     job.labels = &labels[0]
     job.least, job.step, job.bits = &least[0], &step[0], &bits[0, 0]
-    job.rough = <int32_t*>scratch.memory
+    job.n_first = <Py_ssize_t*>scratch.memory
+    job.rough = <int32_t*>(job.n_first + job.n_ranges)
     job.begins = job.rough + n
     job.places = job.begins + job.n_ranges + 1
     job.keys = <uint16_t*>(job.places + CHUNKS * job.n_ranges)
@@ -161,5 +231,9 @@ def make_blocks(
         counts_to_places(&job)
         run_units(rough_unit, &job, CHUNKS, n_threads)
         run_units(fine_unit, &job, job.n_ranges, n_threads)
+    blocks.c.n_places, blocks.c.starts = n, NULL
+    if many_are_alike(&job):
+        join_alike(&job, rows, blocks, n_threads)
+    with nogil:
         run_units(blocks_unit, &job, units_of(blocks.c.n_blocks), n_threads)
     return blocks

@@ -141,7 +141,9 @@ cdef Py_ssize_t run_boxes(boxes_job* job, int n_threads) noexcept nogil:
     cdef Py_ssize_t unit, n_units = units_of(job.blocks.n_blocks), n_changed
     n_changed = run_units(boxes_unit, job, n_units, threads_for(job.work, n_threads))
     if job.moved != NULL:
-        close_gaps(job.moved, job.before, job.n_moved, n_units, KF_BLOCKS_OF_UNIT * KF_ROWS_OF_BLOCK)
+        close_gaps(
+            job.moved, job.before, job.n_moved, n_units, KF_BLOCKS_OF_UNIT * KF_ROWS_OF_BLOCK, job.blocks.starts
+        )
     job.n_scored_last = 0.0
     for unit in range(n_units):
         job.n_scored_last += job.n_scored[unit]

@@ -60,11 +60,12 @@ cdef extern from "c/kernels.h" nogil:
         int32_t n, label
 
     ctypedef struct kf_blocks:
-        Py_ssize_t n_blocks
+        Py_ssize_t n_blocks, n_places
         char* tiles
         double* boxes
         void* norms
         int32_t* order
+        int32_t* starts
         int32_t* labels
         kf_near* blocks
         int32_t* block_names
@@ -223,6 +224,10 @@ cdef extern from "c/kernels.h" nogil:
         Py_ssize_t (*draw_row)(const kf_seeds*, int64_t target) noexcept nogil
         void (*block_keys)(const kf_rows*, Py_ssize_t first, Py_ssize_t n_rows, const double* least, const double* step,
                            const int32_t* bits, uint16_t* keys) noexcept nogil
+        Py_ssize_t (*count_alike)(const kf_rows*, const int32_t* order, Py_ssize_t n_samples) noexcept nogil
+        size_t (*alike_bytes)(Py_ssize_t n_rows) noexcept nogil
+        Py_ssize_t (*join_alike)(const kf_rows*, int32_t* order, Py_ssize_t n_rows, char* arena,
+                                 char* is_first) noexcept nogil
         size_t (*block_bytes)(Py_ssize_t d) noexcept nogil
         void (*make_block)(const kf_rows*, kf_blocks*, Py_ssize_t block, const int32_t* labels) noexcept nogil
         Py_ssize_t (*nearest_in_unit)(const kf_rows*, const kf_centers*, kf_blocks*, Py_ssize_t unit, kf_box_scratch*,

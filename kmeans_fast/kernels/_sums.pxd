@@ -148,12 +148,15 @@ cdef inline int check_moved(Py_ssize_t n_rows, int64_t[::1] moved, label_t[::1] 
 
 
 cdef inline void close_gaps(
-    int64_t* moved, label_t* before, const Py_ssize_t* n_moved, Py_ssize_t n_units, Py_ssize_t rows_of_unit
+    int64_t* moved, label_t* before, const Py_ssize_t* n_moved, Py_ssize_t n_units, Py_ssize_t rows_of_unit,
+    const int32_t* starts=NULL
 ) noexcept nogil:
-    """What moved in each unit, one after the other."""
+    """What moved in each unit, one after the other; ``starts``, if given, say where such a row is kept."""
     cdef Py_ssize_t unit, n = 0, first
     for unit in range(n_units):
         first = unit * rows_of_unit
+        if starts != NULL:
+            first = starts[first]
         if n < first:
             memmove(moved + n, moved + first, n_moved[unit] * sizeof(int64_t))
             memmove(before + n, before + first, n_moved[unit] * sizeof(label_t))

@@ -59,7 +59,8 @@
         .seed_gains = seed_gains_##suffix, .add_seed = add_seed_##suffix, .apply_changes = apply_changes_##suffix, .group_rows = group_rows, .seed_reach = seed_reach_##suffix,           \
         .seed_tile = seed_tile_##suffix, .seeds_apart = seeds_apart_##suffix, \
         .weigh_rows = weigh_rows, .draw_row = draw_row, .block_keys = block_keys_##suffix, .block_bytes = block_bytes_##suffix,     \
-        .make_block = make_block_##suffix, .nearest_in_unit = nearest_in_unit_##suffix,                              \
+        .count_alike = count_alike_##suffix, .alike_bytes = alike_bytes_##suffix,                         \
+        .join_alike = join_alike_##suffix, .make_block = make_block_##suffix, .nearest_in_unit = nearest_in_unit_##suffix,                              \
         .axes_bytes = axes_bytes_##suffix, .pack_axes = pack_axes_##suffix, .rotate_bytes = rotate_bytes_##suffix,     \
         .rotate = rotate_##suffix, .prefix_plan = prefix_plan_##suffix, .prefix_bytes = prefix_bytes_##suffix,         \
         .pack_prefix = pack_prefix_##suffix, .bind_prefix = bind_prefix_##suffix,                                      \

@@ -145,14 +145,16 @@ typedef struct {
     int32_t label;  /* of all rows of a block, or -1 */
 } kf_near;
 
-/* Rows of few features, sorted so that neighbours are close (boxes.inc.h), and what is known of their labels. */
+/* Rows of few features, sorted so that neighbours are close (boxes.inc.h), and what is known of their labels. Rows that
+   are alike may share a place. */
 typedef struct {
-    ptrdiff_t n_blocks;
-    char *tiles;           /* of each block, its rows in the layout of lanes = points */
+    ptrdiff_t n_blocks, n_places;
+    char *tiles;           /* of each block, its places in the layout of lanes = points */
     double *boxes;         /* n_blocks x 2 x d: least and largest values */
     void *norms;           /* n_blocks of REAL: the largest norm of a block */
-    int32_t *order;        /* n: the row at each place */
-    int32_t *labels;       /* n: by place */
+    int32_t *order;        /* n: the rows, place by place */
+    int32_t *starts;       /* n_places + 1: where those of each place begin in it; NULL if each row has its own */
+    int32_t *labels;       /* n_places; none that any row can get where rows of a place began with several */
     kf_near *blocks;       /* n_blocks; measured by what their unit drifted */
     int32_t *block_names;  /* n_blocks x NEAR_BLOCK */
     double *tile_until;    /* of each tile: its labels hold while its block has drifted less */
@@ -307,6 +309,9 @@ typedef struct {
     ptrdiff_t (*draw_row)(const kf_seeds *seeds, int64_t target);
     void (*block_keys)(const kf_rows *rows, ptrdiff_t first, ptrdiff_t n_rows, const double *least, const double *step,
                        const int32_t *bits, uint16_t *keys);
+    ptrdiff_t (*count_alike)(const kf_rows *rows, const int32_t *order, ptrdiff_t n_samples);
+    size_t (*alike_bytes)(ptrdiff_t n_rows);
+    ptrdiff_t (*join_alike)(const kf_rows *rows, int32_t *order, ptrdiff_t n_rows, char *arena, char *is_first);
     size_t (*block_bytes)(ptrdiff_t d);
     void (*make_block)(const kf_rows *rows, kf_blocks *blocks, ptrdiff_t block, const int32_t *labels);
     ptrdiff_t (*nearest_in_unit)(const kf_rows *rows, const kf_centers *centers, kf_blocks *blocks, ptrdiff_t unit,

@@ -191,24 +191,40 @@ typedef struct {
     ptrdiff_t n_changed;
 } FN(changes);
 
-/* Rows whose label is not found[i * step]. */
-ALWAYS_INLINE void FN(relabel)(kf_blocks *blocks, ptrdiff_t first, ptrdiff_t n_rows, const INT *found, const int step,
+/* The row gets another label. */
+ALWAYS_INLINE void FN(change_label)(int32_t row, int32_t before, int32_t label, FN(changes) *changes)
+{
+    if (changes->moved != NULL) {
+        changes->moved[changes->n_changed] = row;
+        changes->before[changes->n_changed] = before;
+    }
+    changes->n_changed++;
+    changes->labels[row] = label;
+}
+
+/* Rows at places whose label is not found[i * step]. */
+ALWAYS_INLINE void FN(relabel)(kf_blocks *blocks, ptrdiff_t first, ptrdiff_t n_places, const INT *found, const int step,
                                FN(changes) *changes)
 {
     int32_t *of_block = blocks->labels + first;
-    const int32_t *order = blocks->order + first;
-    for (ptrdiff_t i = 0; i < n_rows; i++) {
-        int32_t label = (int32_t)found[i * step];
-        if (of_block[i] == label)
+    const int32_t *order = blocks->order, *starts = blocks->starts;
+    for (ptrdiff_t i = 0; i < n_places; i++) {
+        int32_t label = (int32_t)found[i * step], before = of_block[i];
+        if (before == label)
             continue;
-        if (changes->moved != NULL) {
-            changes->moved[changes->n_changed] = order[i];
-            changes->before[changes->n_changed] = of_block[i];
-        }
-        changes->n_changed++;
         of_block[i] = label;
-        changes->labels[order[i]] = label;
+        if (starts == NULL)
+            FN(change_label)(order[first + i], before, label, changes);
+        else
+            for (ptrdiff_t at = starts[first + i]; at < starts[first + i + 1]; at++)
+                if (changes->labels[order[at]] != label)
+                    FN(change_label)(order[at], changes->labels[order[at]], label, changes);
     }
+}
+
+ALWAYS_INLINE ptrdiff_t FN(first_row_at)(const kf_blocks *blocks, ptrdiff_t place)
+{
+    return blocks->order[blocks->starts == NULL ? place : blocks->starts[place]];
 }
 
 /* Labels of the rows of one tile, found among m > 1 centers: names[q], packed as packed[q * D], half_norms[q]. Returns by
@@ -245,7 +261,7 @@ ALWAYS_INLINE double FN(label_tile)(const int D, const kf_rows *rows, const kf_c
     if (!(least > 0))
         for (int i = 0; i < n_rows; i++)
             if (!(second[i] - best[i] > limit))
-                found[i] = FN(decide_among)(rows, centers, blocks->order[first + i], names, m);
+                found[i] = FN(decide_among)(rows, centers, FN(first_row_at)(blocks, first + i), names, m);
     int n_other = 0;
     if (n_rows == TILE_ROWS)
         for (int i = 0; i < TILE_ROWS; i++)
@@ -259,7 +275,7 @@ ALWAYS_INLINE double FN(label_tile)(const int D, const kf_rows *rows, const kf_c
 ALWAYS_INLINE double FN(label_tiles)(const int D, const kf_rows *rows, const kf_centers *centers, kf_blocks *blocks, ptrdiff_t b,
                                      const int32_t *names, ptrdiff_t m, double *tile_until, kf_box_scratch *s, FN(changes) *changes)
 {
-    ptrdiff_t first = b * KF_ROWS_OF_BLOCK, n_rows = MIN_OF(KF_ROWS_OF_BLOCK, rows->n - first), n_scored = 0;
+    ptrdiff_t first = b * KF_ROWS_OF_BLOCK, n_rows = MIN_OF(KF_ROWS_OF_BLOCK, blocks->n_places - first), n_scored = 0;
     const kf_near *own = blocks->blocks + b;
     const REAL *tiles = (const REAL *)(blocks->tiles + (size_t)b * FN(block_bytes)(D)), norm = ((const REAL *)blocks->norms)[b];
     const REAL *all = (const REAL *)centers->groups, *all_half_norms = (const REAL *)centers->half_norms;
@@ -295,6 +311,7 @@ static ptrdiff_t FN(nearest_in_unit)(const kf_rows *rows, const kf_centers *cent
     kf_near *near_unit = blocks->units + unit;
     const int32_t *common = blocks->unit_names + unit * KF_NEAR_UNIT;
     ptrdiff_t m = near_unit->n, start = first * KF_ROWS_OF_BLOCK;
+    start = blocks->starts == NULL ? start : blocks->starts[start];
     FN(changes) changes = {labels, moved == NULL ? NULL : moved + start, before == NULL ? NULL : before + start, 0};
     double drift = drift_of_two(blocks->shifts, common, m);
     int is_gathered = 0;
@@ -328,7 +345,8 @@ static ptrdiff_t FN(nearest_in_unit)(const kf_rows *rows, const kf_centers *cent
         if (n_names == 1) {
             INT label = names[0];
             if (own->label != names[0])
-                FN(relabel)(blocks, b * KF_ROWS_OF_BLOCK, MIN_OF(KF_ROWS_OF_BLOCK, rows->n - b * KF_ROWS_OF_BLOCK), &label, 0, &changes);
+                FN(relabel)(blocks, b * KF_ROWS_OF_BLOCK, MIN_OF(KF_ROWS_OF_BLOCK, blocks->n_places - b * KF_ROWS_OF_BLOCK), &label, 0,
+                            &changes);
             own->label = names[0];
             continue;
         }

@@ -264,6 +264,31 @@ def test_labels_follow_centers_wherever_they_go(kind: str, dtype: str, row: Row)
 
 
 @every_isa
+@every_dtype
+@pytest.mark.parametrize("kind", ["repeats", "one point", "zeros of both signs"])
+def test_rows_that_are_alike_are_scored_once_and_all_of_them_labelled(kind: str, dtype: str, row: Row) -> None:
+    """Whatever labels they had; of more than fit one table (65536 rows of nearly the same key), each by itself."""
+    n, rng = 70_000 if kind == "one point" else 12_000, np.random.default_rng(0)
+    points = rng.standard_normal((n // 20, 3))
+    if kind == "zeros of both signs":
+        points[:, 1:] *= 0.0
+        points[:, 0] = np.round(points[:, 0], 2)
+    X = points[rng.integers(len(points), size=n)].astype(dtype)
+    if kind == "one point":
+        X[500:] = X[0]
+    backend = row.open()
+    rows, labels = backend.prepare(X), rng.integers(-1, 8, n).astype(np.int32)
+    blocks, before, expected = backend.make_blocks(rows, labels, n_threads=3), labels.copy(), np.empty(n, np.int32)
+    centers, moved, old = np.unique(X[:500], axis=0)[:8].copy(), np.empty(n, np.int64), np.empty(n, np.int32)
+    n_changed = backend.nearest_in_blocks(rows, blocks, centers, labels, moved, old, n_threads=2)
+    backend.nearest(rows, 0, n, centers, expected)
+    assert (labels == expected).all()
+    assert np.array_equal(np.sort(moved[:n_changed]), np.flatnonzero(labels != before))
+    assert np.array_equal(old[:n_changed], before[moved[:n_changed]])
+    assert kind == "one point" or blocks.n_scored < len(points) * 8
+
+
+@every_isa
 def test_rows_are_left_alone_while_nobody_comes_near(row: Row) -> None:
     X = np.random.default_rng(0).standard_normal((20_000, 2)).astype(np.float32)
     backend = row.open()
