@@ -137,6 +137,17 @@ def test_tables_of_blocks_are_checked() -> None:
     assert BACKEND.nearest_in_blocks(rows, blocks, CENTERS, labels(), np.zeros(100, np.int64), labels()) >= 0
 
 
+def test_iterations_in_blocks_need_room_for_what_moves() -> None:
+    rows, (k, d) = ROWS["dense"], CENTERS.shape
+    blocks, path = BACKEND.make_blocks(rows, labels()), np.stack([CENTERS] * 3)
+    room = labels(), np.zeros(100, np.int64), labels(), floats(2, k, d), floats(2, k)
+    for steps, rounding, most_moved in ((2, 2, 5), (2, 3, -1), (1, 3, 5)):
+        with pytest.raises(ValueError, match=r"no room for rows that move|m steps of 4 numbers"):
+            BACKEND.iterate_in_blocks(
+                rows, blocks, path, *room, floats(steps, 4), floats(rounding), 0.0, most_moved, np.inf
+            )
+
+
 def test_arrays_that_are_no_matrix_in_csr_are_refused() -> None:
     conditioning = ROWS["sparse"].conditioning
     values, columns, starts = np.ones(2), labels(2), whole(0, 1, 3)

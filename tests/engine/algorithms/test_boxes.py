@@ -194,6 +194,16 @@ def test_weights_and_clusters_that_get_empty_are_those_of_lloyd_too(d: int, monk
     assert max(made) > 4, "none were made at once"
 
 
+def test_sums_that_may_have_lost_too_much_are_added_up_anew_in_a_run_ahead_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    X, rng = data_of("noise", 20_000, 2), np.random.default_rng(0)
+    weights, init = rng.random(len(X)), X[:24].copy()
+    expected, made = ahead("lloyd", X, weights, init, 1), count_ahead(monkeypatch)
+    monkeypatch.setattr("kmeans_fast.engine.moving_sums.TOLERANCE", 0.0)
+    found = ahead("boxes", X, weights, init, 1)
+    assert all(np.array_equal(a, b) for a, b in zip(found, expected, strict=True))
+    assert len(made) > 20 and max(made) == 1, "no iteration was made with sums that count as lost"
+
+
 def test_who_stops_between_them_or_begins_again_gets_the_right_labels(monkeypatch: pytest.MonkeyPatch) -> None:
     """The last labels are those of the centers that the caller stopped at, and the next run begins with these."""
     X, made = data_of("noise", 20_000, 2), count_ahead(monkeypatch)
@@ -278,7 +288,8 @@ def test_rows_that_are_alike_are_scored_once_and_all_of_them_labelled(kind: str,
         X[500:] = X[0]
     backend = row.open()
     rows, labels = backend.prepare(X), rng.integers(-1, 8, n).astype(np.int32)
-    blocks, before, expected = backend.make_blocks(rows, labels, n_threads=3), labels.copy(), np.empty(n, np.int32)
+    before, expected = labels.copy(), np.empty(n, np.int32)
+    blocks = backend.make_blocks(rows, labels, n_threads=1 if kind == "one point" else 3)
     centers, moved, old = np.unique(X[:500], axis=0)[:8].copy(), np.empty(n, np.int64), np.empty(n, np.int32)
     n_changed = backend.nearest_in_blocks(rows, blocks, centers, labels, moved, old, n_threads=2)
     backend.nearest(rows, 0, n, centers, expected)
