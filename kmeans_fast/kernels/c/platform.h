@@ -11,11 +11,13 @@
 #if defined(__GNUC__) || defined(__clang__)
 #define HAS_VECTORS 1
 #define ALWAYS_INLINE static inline __attribute__((always_inline))
+#define NEVER_INLINE __attribute__((noinline)) static
 #define RESTRICT __restrict__
 #define ALIGNED64 __attribute__((aligned(64)))
 #else
 #define HAS_VECTORS 0
 #define ALWAYS_INLINE static __forceinline
+#define NEVER_INLINE static
 #define RESTRICT __restrict
 #define ALIGNED64 __declspec(align(64))
 #endif

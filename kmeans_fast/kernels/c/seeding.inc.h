@@ -238,9 +238,10 @@ ALWAYS_INLINE int FN(list_within_reach)(const FN(seed_block) *b, float apart, ui
     return n_listed;
 }
 
-/* The places from begin on whose scores do not prove that their rows stay; returns how many are listed then. */
-ALWAYS_INLINE int FN(list_doubtful)(const REAL *RESTRICT scores, const REAL *RESTRICT limits, int begin, int n,
-                                    uint8_t *RESTRICT list, int n_listed)
+/* The places from begin on whose scores do not prove that their rows stay; returns how many are listed then. By itself,
+   for gcc 12 (arm64, -O3 -fwrapv) takes the count for zero where both are one function, in float32. */
+NEVER_INLINE int FN(list_doubtful)(const REAL *RESTRICT scores, const REAL *RESTRICT limits, int begin, int n,
+                                   uint8_t *RESTRICT list, int n_listed)
 {
     for (int at = 0; at < n; at += KF_LANES) {
         int stop = MIN_OF(at + KF_LANES, n);
