@@ -215,16 +215,15 @@ def two_nearest(backend: Backend, rows: Rows, problem: Problem, n_threads: int) 
 
 def make_bounds(backend: Backend, rows: Rows, problem: Problem, n_threads: int) -> Call:
     def call() -> None:
-        backend.make_bounds(rows, len(problem.centers), n_threads=n_threads)
+        backend.make_bounds(rows, problem.centers, n_threads=n_threads)
 
     return call
 
 
 def nearest_with_bounds(backend: Backend, rows: Rows, problem: Problem, n_threads: int) -> Call:
     """A pass after one in which the centers hardly moved: most rows are passed over."""
-    k = len(problem.centers)
-    labels, bounds = problem.labels.copy(), backend.make_bounds(rows, k, n_threads=n_threads)
-    sq_shifts = np.full(k, 1e-12)
+    labels, bounds = problem.labels.copy(), backend.make_bounds(rows, problem.centers, n_threads=n_threads)
+    sq_shifts = np.full(len(problem.centers), 1e-12)
 
     def call() -> Array:
         backend.nearest_with_bounds(

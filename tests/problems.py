@@ -158,7 +158,7 @@ class Problem:
     def _with_bounds(self, backend: Any, rows: Any, by_group: bool, n_threads: int) -> dict[str, Any]:
         """Passes with bounds, one of them in slices, over centers that move little, and far."""
         n, k = len(self.X), len(self.centers)
-        bounds, out = backend.make_bounds(rows, k, by_group=by_group, n_threads=n_threads), {}
+        bounds, out = backend.make_bounds(rows, self.centers, by_group=by_group, n_threads=n_threads), {}
         labels, old_centers = np.arange(n, dtype=np.int32) % k, self.centers
         with np.errstate(over="ignore", invalid="ignore"):
             moved_a_bit = (self.centers + (self.centers[::-1] - self.centers) / 1024).astype(self.X.dtype)

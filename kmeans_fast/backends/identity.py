@@ -271,7 +271,7 @@ class NumpyBounds:
     n_scored: float = 0.0
 
 
-def make_bounds(rows: NumpyRows, k: int, *, by_group: bool = True, n_threads: int = 1) -> NumpyBounds:
+def make_bounds(rows: NumpyRows, centers: Array, *, by_group: bool = True, n_threads: int = 1) -> NumpyBounds:
     return NumpyBounds()
 
 

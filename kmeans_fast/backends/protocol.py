@@ -268,8 +268,10 @@ class Backend(Protocol):
         sum; and what is tolerated, as a share of the smallest.
         """
 
-    def make_bounds(self, rows: Rows, k: int, *, by_group: bool = True, n_threads: int = 1) -> Bounds:
+    def make_bounds(self, rows: Rows, centers: Array, *, by_group: bool = True, n_threads: int = 1) -> Bounds:
         """Bounds for k centers, of which nothing is known yet: at most half as many bytes as X and 12 a row.
+
+        Groups are of centers (k, d) that are near each other now; where they go later, bounds hold.
 
         Without a ``copy_budget`` for a copy, 12 bytes a row. For arrays whose data_unit is 1. The first pass finds a
         bound of each group, or one for all of them, which is less work, and more for rows that move later.

@@ -10,9 +10,10 @@ class Bounds:
     n_bytes: int
     n_groups: int
     width: int
+    order: list[int]
     def tell(self, labels: Labels, upper: npt.NDArray[np.float32], lower: npt.NDArray[np.float32]) -> None: ...
 
-def make_bounds(rows: Rows, k: int, *, by_group: bool = True, n_threads: int = 1) -> Bounds: ...
+def make_bounds(rows: Rows, centers: Array, *, by_group: bool = True, n_threads: int = 1) -> Bounds: ...
 def nearest_with_bounds(
     rows: Rows,
     bounds: Bounds,

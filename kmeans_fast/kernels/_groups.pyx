@@ -6,8 +6,8 @@ from libc.string cimport memset
 
 from ._kernels cimport (
     KF_GROUPS_OF_CENTERS, KF_ROWS_OF_CALL, Arena, Centers, Loan, Rows, Scratch, allocate, borrow, check_centers,
-    check_slice, kf_bounds, kf_centers, kf_group_scratch, kf_rows, kf_scratch, kf_shape, kf_table, pack_centers,
-    scratch_for, with_gaps,
+    check_slice, kf_bounds, kf_centers, kf_group_scratch, kf_rows, kf_scratch, kf_shape, kf_table, pack_again,
+    room_for_centers, scratch_for, with_gaps,
 )
 from ._parallel cimport run_units, threads_for, unit_t
 from ._sums cimport check_moved, close_gaps
@@ -41,6 +41,11 @@ cdef class Bounds:
         """Centers of a group."""
         return self.c.width
 
+    @property
+    def order(self):
+        """Centers by group: those of group g are ``order[g * width : (g + 1) * width]``."""
+        return [self.c.order[place] for place in range(self._k)]
+
     def tell(self, const label_t[::1] labels, float[::1] upper, float[:, ::1] lower):
         """Write what is known: no less than the distances (n,) to the own centers, no more than (n, n_groups) to others."""
         cdef Py_ssize_t i, g
@@ -52,23 +57,24 @@ cdef class Bounds:
                 lower[i, g] = nextafterf(self.c.lower[i * self.c.n_groups + g] - self.c.sunk[g], -INFINITY)
 
 
-def make_bounds(Rows rows, Py_ssize_t k, *, bint by_group=True, int n_threads=1):
+def make_bounds(Rows rows, const real_t[:, ::1] centers, *, bint by_group=True, int n_threads=1):
     """As in backends/protocol.py."""
     cdef Bounds bounds = Bounds()
-    cdef Py_ssize_t n = rows.c.n, width = rows.table.vector_width, most = 1, n_panels, n_bounds, i
-    if k < 1:
-        raise ValueError(f"bounds for {k} centers; there must be one.")
+    cdef Loan scratch
+    cdef Py_ssize_t n = rows.c.n, d = rows.c.d, k = centers.shape[0], width = rows.table.vector_width, most = 1
+    cdef Py_ssize_t n_panels, n_bounds, i
+    check_centers(rows, k, centers.shape[1], sizeof(real_t))
     if rows.c.data_unit != 1.0:
         raise ValueError(f"bounds need a data_unit of 1, not of {rows.c.data_unit}.")
     if rows.may_copy:
-        most = max(most, rows.c.d * rows.table.itemsize // BYTES_OF_BOUND)
+        most = max(most, d * rows.table.itemsize // BYTES_OF_BOUND)
     width *= (FEWEST_OF_GROUP + width - 1) // width
     n_panels = (k + width - 1) // width
     width *= (n_panels + most - 1) // most
     bounds.c.width, bounds.c.n_groups = width, (k + width - 1) // width
     bounds._n, bounds._k, bounds._next = n, k, 0
     n_bounds = n * bounds.c.n_groups
-    bounds._memory = allocate((n_bounds + 2 * n + 2 * k + bounds.c.n_groups) * sizeof(float))
+    bounds._memory = allocate((n_bounds + 2 * n + 2 * k + bounds.c.n_groups) * sizeof(float) + 2 * k * sizeof(label_t))
     bounds.c.lower = <float*>bounds._memory.memory
     bounds.c.upper = bounds.c.lower + n_bounds
     bounds.c.gap = bounds.c.upper + n
@@ -76,6 +82,13 @@ def make_bounds(Rows rows, Py_ssize_t k, *, bint by_group=True, int n_threads=1)
     bounds.c.parted = bounds.c.risen + k
     bounds.c.sunk = bounds.c.parted + k
     memset(bounds.c.risen, 0, (2 * k + bounds.c.n_groups) * sizeof(float))
+    bounds.c.order = <label_t*>(bounds.c.sunk + bounds.c.n_groups)
+    bounds.c.place = bounds.c.order + k
+    scratch = borrow(rows, rows.table.order_bytes(k, d))
+    with nogil:
+        rows.table.order_centers(&centers[0, 0], k, d, width, scratch.memory, bounds.c.order)
+    for i in range(k):
+        bounds.c.place[bounds.c.order[i]] = <label_t>i
     bounds._are_new, bounds._by_group = True, by_group
     if by_group:
         for i in range(n):
@@ -99,7 +112,7 @@ cdef double at_least_normal(double shift) noexcept nogil:
 
 cdef void go_on(kf_bounds* c, const double* sq_shifts, Py_ssize_t k, Py_ssize_t d) noexcept nogil:
     """The centers have moved."""
-    cdef Py_ssize_t j, g, farthest = 0
+    cdef Py_ssize_t p, j, g, farthest = 0
     cdef double up = 1 + (d + 8) * 2.0 ** -52, second = 0.0, own, other, of_group
     for j in range(1, k):
         if sq_shifts[j] > sq_shifts[farthest]:
@@ -109,7 +122,8 @@ cdef void go_on(kf_bounds* c, const double* sq_shifts, Py_ssize_t k, Py_ssize_t 
             second = sq_shifts[j]
     for g in range(c.n_groups):
         of_group = 0.0
-        for j in range(g * c.width, min((g + 1) * c.width, k)):
+        for p in range(g * c.width, min((g + 1) * c.width, k)):
+            j = c.order[p]
             own = at_least_normal(sqrt(sq_shifts[j]) * up)
             other = at_least_normal(sqrt(second if j == farthest else sq_shifts[farthest]) * up)
             c.risen[j] = sum_up(c.risen[j], own)
@@ -212,7 +226,10 @@ def nearest_with_bounds(
     n_units = UNITS if n_threads == 1 else UNITS // 2 * n_threads
     job.rows_of_unit = max(<Py_ssize_t>KF_ROWS_OF_CALL, min(<Py_ssize_t>ROWS_AT_MOST, (stop - start) // n_units + 1))
     n_units = (stop - start + job.rows_of_unit - 1) // job.rows_of_unit
-    packed = pack_centers(rows, &centers[0, 0], k, shape, n_threads)
+    packed = room_for_centers(rows, k, shape)
+    packed.c.order = bounds.c.order if shape == KF_GROUPS_OF_CENTERS else NULL
+    with nogil:
+        pack_again(rows.table, &rows.c, &packed.c, &centers[0, 0], n_threads)
     scratch = scratch_for(rows, packed, do_unit == first_unit, n_threads)
     n_bytes = rows.table.group_scratch_plan(&bounds.c, rows.c.d, scratch.threads[0].block_rows, &plan, NULL)
     memory = borrow(rows, n_threads * (n_bytes + sizeof(kf_group_scratch)))

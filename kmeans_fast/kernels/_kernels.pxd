@@ -36,6 +36,7 @@ cdef extern from "c/kernels.h" nogil:
 
     ctypedef struct kf_centers:
         const void* c
+        const int32_t* order
         Py_ssize_t k, d, padded_d
         kf_shape shape
 
@@ -109,6 +110,8 @@ cdef extern from "c/kernels.h" nogil:
 
     ctypedef struct kf_bounds:
         Py_ssize_t n_groups, width
+        int32_t* order
+        int32_t* place
         float* upper
         float* lower
         float* gap
@@ -245,6 +248,9 @@ cdef extern from "c/kernels.h" nogil:
                                         Py_ssize_t first, Py_ssize_t n_rows, char* arena, int32_t* labels,
                                         float* upper, float* lower, int64_t* moved, int32_t* before,
                                         kf_prefix_counts*) noexcept nogil
+        size_t (*order_bytes)(Py_ssize_t k, Py_ssize_t d) noexcept nogil
+        void (*order_centers)(const void* centers, Py_ssize_t k, Py_ssize_t d, Py_ssize_t width, char* arena,
+                              int32_t* order) noexcept nogil
         size_t (*group_scratch_plan)(const kf_bounds*, Py_ssize_t d, Py_ssize_t block_rows, kf_group_scratch*,
                                      char* arena) noexcept nogil
         Py_ssize_t (*first_in_groups)(const kf_rows*, const kf_centers*, const kf_bounds*, Py_ssize_t first, Py_ssize_t n_rows,
@@ -315,6 +321,7 @@ cdef const kf_isa* find_isa(str isa) except NULL
 cdef int check_slice(Rows rows, Py_ssize_t start, Py_ssize_t stop, Py_ssize_t n_given) except -1
 cdef int check_centers(Rows rows, Py_ssize_t k, Py_ssize_t d, int itemsize) except -1
 cdef int copy_if_it_pays(Rows rows, Py_ssize_t n_rows, Py_ssize_t k) except -1
+cdef Centers room_for_centers(Rows rows, Py_ssize_t k, kf_shape shape)
 cdef Centers pack_centers(Rows rows, const void* c, Py_ssize_t k, kf_shape shape, int n_threads)
 cdef void pack_again(const kf_table* table, const kf_rows* rows, kf_centers* centers, const void* c, int n_threads) noexcept nogil
 cdef void note_cost(Rows rows, Centers centers, Scratch scratch, double n_rows, int n_threads)

@@ -302,7 +302,7 @@ cdef int copy_if_it_pays(Rows rows, Py_ssize_t n_rows, Py_ssize_t k) except -1:
 cdef void note_cost(Rows rows, Centers centers, Scratch scratch, double n_rows, int n_threads):
     """What passes over so many rows have cost, from how many of these the filter left open."""
     cdef bint is_float = rows.table.itemsize == sizeof(float)
-    cdef double of_filter = 0.55 + 6.0 / rows.c.d if is_float else 0.3 + 6.0 / rows.c.d
+    cdef double of_filter = 0.55 + 6.0 / rows.c.d if is_float else 0.3 + 3.5 / rows.c.d
     cdef double n_open = 0.0
     cdef int thread
     rows.pass_cost = 1.0
@@ -346,11 +346,16 @@ cdef class Centers:
     pass
 
 
-cdef Centers pack_centers(Rows rows, const void* c, Py_ssize_t k, kf_shape shape, int n_threads):
+cdef Centers room_for_centers(Rows rows, Py_ssize_t k, kf_shape shape):
     cdef Centers centers = Centers()
-    centers.c.k, centers.c.d, centers.c.shape = k, rows.c.d, shape
+    centers.c.k, centers.c.d, centers.c.shape, centers.c.order = k, rows.c.d, shape, NULL
     centers._memory = borrow(rows, rows.table.centers_plan(&centers.c, NULL))
     rows.table.centers_plan(&centers.c, centers._memory.memory)
+    return centers
+
+
+cdef Centers pack_centers(Rows rows, const void* c, Py_ssize_t k, kf_shape shape, int n_threads):
+    cdef Centers centers = room_for_centers(rows, k, shape)
     with nogil:
         pack_again(rows.table, &rows.c, &centers.c, c, n_threads)
     return centers

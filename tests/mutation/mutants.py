@@ -184,6 +184,13 @@ MUTANTS = [
     Mutant(
         "groups keep no bound that is too large", C + "groups.inc.h", "own + 2 * (beyond", "own + 8 * (beyond", BOUNDS
     ),
+    Mutant(
+        "a group is looked up by the place of a center",
+        C + "groups.inc.h",
+        "old_group = bounds->place[*kept] /",
+        "old_group = *kept /",
+        BOUNDS,
+    ),
     Mutant("rows rest for good reason", C + "groups.inc.h", "n_open += !(gap[i] >", "n_open += !(2 * gap[i] >", BOUNDS),
     Mutant(
         "what follows the first coordinates is no shorter than said",

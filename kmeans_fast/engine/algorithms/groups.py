@@ -8,8 +8,6 @@ on for which they are expected to pay. Before it, and after it did not, a step i
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 
 from ...backends.protocol import Array, Backend, Bounds, Floats, Indices, Labels, Rows
@@ -42,10 +40,19 @@ CENTERS_IN_CACHE = 1 << 20
 
 BEYOND_CACHE = 2
 
+SAMPLE, SHARE_OF_SAMPLE = 512, 1 / 128
+"""Rows that have bounds before all do, to tell what they would spare: at most so many, or such a share."""
+
+PATIENCE = 1.25
+"""Where bounds were not promising, or given up, the sample is asked again after so many times the passes so far."""
+
+AGING = 1.5
+"""So many times the work of new bounds' next pass is left when they have grown old."""
+
 MANY_MEASURED = 0.5
 """Share of the rows expected to be measured: with more of them, the first pass finds a bound of each group."""
 
-FIRST = 1 / 3
+FIRST = 1 / 6
 """What one bound for all groups costs in the first pass, as a share of measuring all rows."""
 
 RISK = 1 / 5
@@ -63,30 +70,32 @@ class Groups(Lloyd):
         super().__init__(backend, rows, labels, n_threads)
         self._bounds: Bounds | None = None
         self._centers: Array | None = None
-        self._n_losses = self._n_plain = 0
-        self._measured = 0.5
-        """Share of the rows expected to be measured, for ``k * share_moved`` of 1; grows where bounds did not pay."""
-        self._met = 0.3
-        """Share of the centers that a measured row is expected to meet."""
+        self._n_losses = self._n_plain = self._n_passes = self._passes_to_wait = 0
+        self._sample: Rows | None = None
+        self._expected = 1.0
+        """Share of the rows that bounds made now are expected to leave to be measured."""
+        self._aging: float = AGING
+        """Grows where bounds did not pay."""
 
     def steps_at_once(self, k: int) -> int:
         return 1
 
     def step(self, centers: Array, sq_shifts: Floats | None) -> Partials:
-        if sq_shifts is None or (self._bounds is None and not self._is_promising(len(centers))):
+        self._n_passes += 1
+        if sq_shifts is None or (self._bounds is None and not self._is_promising(centers, sq_shifts)):
             self._bounds = None
             self._n_plain += 1
             return super().step(centers, sq_shifts)
         self.used = "groups"
         is_first = self._bounds is None
-        bounds, share_moved = self._bounds, self.totals.share_moved
+        bounds = self._bounds
         if bounds is None:
-            by_group = self._expected(len(centers)) > MANY_MEASURED
-            bounds = self.backend.make_bounds(self.rows, len(centers), by_group=by_group, n_threads=self.n_threads)
+            by_group = self._expected > MANY_MEASURED
+            bounds = self.backend.make_bounds(self.rows, centers, by_group=by_group, n_threads=self.n_threads)
         n_changed = self._pass(bounds, centers, sq_shifts, *self.totals.room())
         self._bounds, self._centers = bounds, centers.copy()
         if not is_first:
-            self._judge(bounds, len(centers), share_moved)
+            self._judge(bounds, len(centers))
         return self.totals.follow(n_changed)
 
     def assign(self, centers: Array) -> None:
@@ -119,28 +128,50 @@ class Groups(Lloyd):
             n_changed += n_new
         return n_changed
 
-    def _expected(self, k: int) -> float:
-        """Share of the rows that are expected to be measured."""
-        return min(1.0, self._measured * math.sqrt(k * self.totals.share_moved))
-
-    def _is_promising(self, k: int) -> bool:
+    def _is_promising(self, centers: Array, sq_shifts: Floats) -> bool:
         """Whether a pass with bounds is expected to cost less than Lloyd's, and the first one little beside the run."""
-        if self.totals.share_moved > FEW_MOVED or self.rows.data_unit != 1.0:
+        is_early = self.totals.share_moved > FEW_MOVED or self._n_passes <= self._passes_to_wait
+        if is_early or self.rows.data_unit != 1.0:
             return False
-        measured, of_lloyd = self._expected(k), self._cost_of_lloyd(k)
-        of_first = self._cost(k, 1.0, 0.0) if measured > MANY_MEASURED else self._cost(k, FIRST, 0.0)
-        of_first += self._cost_of_dense(k) - of_lloyd
-        return self._cost(k, measured, measured * self._met) < of_lloyd and self._n_plain * of_lloyd * RISK >= of_first
+        k = len(centers)
+        of_lloyd = self._cost_of_lloyd(k)
+        may_spend = self._n_plain * of_lloyd * RISK - (self._cost_of_dense(k) - of_lloyd)
+        if may_spend < self._cost(k, FIRST, 0.0):
+            return False
+        self._expected, scored = self._ask_sample(centers, sq_shifts)
+        of_first = self._cost(k, 1.0 if self._expected > MANY_MEASURED else FIRST, 0.0)
+        pays = self._cost(k, self._expected, scored) < of_lloyd and may_spend >= of_first
+        if not pays:
+            self._passes_to_wait = int(PATIENCE * self._n_passes)
+        return pays
 
-    def _judge(self, bounds: Bounds, k: int, share_moved: float) -> None:
+    def _ask_sample(self, centers: Array, sq_shifts: Floats) -> tuple[float, float]:
+        """Shares of the rows, and of pairs, that bounds would leave if centers go as far again as they went last."""
+        if self._sample is None:
+            size = max(1, min(SAMPLE, int(SHARE_OF_SAMPLE * self.rows.n)))
+            chosen = np.arange(size) * self.rows.n // size
+            self._sample = self.backend.part_of(self.rows, chosen, copy_budget=float(self.rows.may_copy))
+        sample = self._sample
+        if sample.data_unit != 1.0:
+            return 1.0, 1.0
+        labels = np.zeros(sample.n, dtype=np.int32)
+        bounds = self.backend.make_bounds(sample, centers, n_threads=self.n_threads)
+        for _ in range(2):
+            self.backend.nearest_with_bounds(
+                sample, bounds, 0, sample.n, centers, sq_shifts, labels, n_threads=self.n_threads
+            )
+        measured, scored = bounds.n_measured / sample.n, bounds.n_scored / sample.n / len(centers)
+        return min(1.0, self._aging * measured), min(1.0, self._aging * scored)
+
+    def _judge(self, bounds: Bounds, k: int) -> None:
         """Give bounds up where they cost more than they spare; what was seen says when to try again."""
         measured, scored = bounds.n_measured / self.rows.n, bounds.n_scored / self.rows.n / k
         self._n_losses = 1 + self._n_losses if self._cost(k, measured, scored) > LOSS * self._cost_of_lloyd(k) else 0
         if self._n_losses >= LOSSES:
             self._n_losses = self._n_plain = 0
+            self._passes_to_wait = int(PATIENCE * self._n_passes)
             self._bounds, self._centers = None, None
-            self._measured = max(2 * self._measured, measured / math.sqrt(k * max(share_moved, 1 / self.rows.n)))
-            self._met = max(self._met, scored / max(measured, 1 / self.rows.n))
+            self._aging *= 2
 
     def _cost(self, k: int, measured: float, scored: float) -> float:
         """Of a row, where so many of the rows are measured and so many of all pairs are scored."""

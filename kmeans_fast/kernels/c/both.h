@@ -65,6 +65,7 @@
         .rotate = rotate_##suffix, .prefix_plan = prefix_plan_##suffix, .prefix_bytes = prefix_bytes_##suffix,         \
         .pack_prefix = pack_prefix_##suffix, .bind_prefix = bind_prefix_##suffix,                                      \
         .nearest_by_prefix = nearest_by_prefix_##suffix,                                                               \
+        .order_bytes = order_bytes_##suffix, .order_centers = order_centers_##suffix,                                   \
         .group_scratch_plan = group_scratch_plan_##suffix, .first_in_groups = first_in_groups_##suffix,                \
         .nearest_in_groups = nearest_in_groups_##suffix,                                                               \
         .distances = distances_##suffix, .sum_distances_bytes = sum_distances_bytes_##suffix,                              \

@@ -148,13 +148,20 @@ ALWAYS_INLINE void FN(own_distances)(const REAL *const *row, const REAL *const *
     FN(store)(sq_dists, sums[0]);
 }
 
-/* The same for one row at the end of the data. */
+/* The same for one row, read up to its end. */
 static REAL FN(own_distance)(const REAL *x, const REAL *c, ptrdiff_t d)
 {
-    REAL lanes[8] = {0}, sum = 0;
-    for (ptrdiff_t t = 0; t < d; t++)
-        lanes[t % 8] += (x[t] - c[t]) * (x[t] - c[t]);
-    for (int lane = 0; lane < 8; lane++)
+    V sums = FN(set)(0);
+    REAL lanes[L], sum = 0;
+    ptrdiff_t t = 0;
+    for (; t + L <= d; t += L) {
+        V difference = FN(load)(x + t) - FN(load)(c + t);
+        sums += difference * difference;
+    }
+    FN(store)(lanes, sums);
+    for (; t < d; t++)
+        lanes[t % L] += (x[t] - c[t]) * (x[t] - c[t]);
+    for (int lane = 0; lane < L; lane++)
         sum += lanes[lane];
     return sum;
 }
@@ -244,7 +251,7 @@ static void FN(begin_block)(const kf_rows *rows, const kf_centers *centers, cons
         allowed[p] = 0;
     }
     for (ptrdiff_t p = 0; p < n_rows; p++) {
-        int32_t label = labels[chosen[p] - first], own_group = label / (int32_t)bounds->width;
+        int32_t place = bounds->place[labels[chosen[p] - first]], own_group = place / (int32_t)bounds->width;
         const float *RESTRICT lower = bounds->lower + chosen[p] * n_groups;
         int is_met = !(own[p] > 0) | !(lower[own_group] - sunk[own_group] > limit[p]);
         for (ptrdiff_t group = 0; group < n_groups; group += 32) {
@@ -259,7 +266,7 @@ static void FN(begin_block)(const kf_rows *rows, const kf_centers *centers, cons
         if (!is_met) {
             REAL sq_norm = norms[p] * norms[p], scaled = own[p] * scale * scale;
             best[p] = (REAL)0.5 * (scaled - sq_norm);
-            index[p] = (INT)label;
+            index[p] = (INT)place;
             allowed[p] = error * scaled + (error + (REAL)(2 * (rows->d + 8)) * ROUNDOFF) * sq_norm + SMALLEST;
         }
         allowed[p] += a0 + norms[p] * (a1 + norms[p] * a2);
@@ -267,14 +274,14 @@ static void FN(begin_block)(const kf_rows *rows, const kf_centers *centers, cons
 }
 
 /* Labels of a block; those that stay open go to the decider. */
-static void FN(certify_block)(const kf_rows *rows, const kf_centers *centers, ptrdiff_t begin, ptrdiff_t n_rows,
+static void FN(certify_block)(const kf_rows *rows, const kf_centers *centers, const kf_bounds *bounds, ptrdiff_t begin, ptrdiff_t n_rows,
                               kf_scratch *s, const kf_group_scratch *more)
 {
     const REAL *best = (const REAL *)s->best, *second = (const REAL *)s->second, *allowed = (const REAL *)more->allowed;
     const INT *index = (const INT *)s->index;
     ptrdiff_t n_doubtful = 0;
     for (ptrdiff_t p = 0; p < n_rows; p++) {
-        s->found[begin + p] = (int32_t)index[p];
+        s->found[begin + p] = bounds->order[index[p]];
         s->doubtful[n_doubtful] = begin + p;
         n_doubtful += !(second[p] - best[p] > allowed[p]);
     }
@@ -426,7 +433,7 @@ static ptrdiff_t FN(renew)(const kf_rows *rows, const kf_centers *centers, const
         REAL *met = (REAL *)more->met + p * n_groups, own = ((REAL *)more->own)[begin + p];
         float *lower = bounds->lower + at * n_groups, limit = more->limit[begin + p];
         if (label != *kept) {
-            ptrdiff_t old_group = *kept / (int32_t)bounds->width;
+            ptrdiff_t old_group = bounds->place[*kept] / (int32_t)bounds->width;
             float old = (limit < INFINITY ? (float)SQRT(own) * (1 - 0x1p-22f) : 0) - FLT_MIN + bounds->sunk[old_group];
             old *= FN(SHRINKAGE);
             lower[old_group] = old < lower[old_group] ? old : lower[old_group];
@@ -443,9 +450,10 @@ static ptrdiff_t FN(renew)(const kf_rows *rows, const kf_centers *centers, const
             *kept = label;
         }
         /* Where the decider chose another one than the scores, its own score is up to 2 E above the best. */
-        int is_index = index[p] == label;
+        int32_t place = bounds->place[label];
+        int is_index = index[p] == place;
         REAL margin = allowed[p] * (is_index ? 1 : 2);
-        ptrdiff_t own_group = label / (int32_t)bounds->width;
+        ptrdiff_t own_group = place / (int32_t)bounds->width;
         if (met[own_group] == met[own_group])
             met[own_group] = is_index ? ((REAL *)more->others)[p * n_groups + own_group] : -INFINITY;
         own = own * scale * scale * (1 - 4 * ROUNDOFF);
@@ -469,7 +477,7 @@ static ptrdiff_t FN(meet_groups)(const kf_rows *rows, const kf_centers *centers,
             FN(meet_group)(centers, bounds, g, more->lists + g * s->block_rows, more->counts[g], s, more);
             *n_scored += (double)more->counts[g] * (double)MIN_OF(bounds->width, centers->k - g * bounds->width);
         }
-        FN(certify_block)(rows, centers, begin, n_here, s, more);
+        FN(certify_block)(rows, centers, bounds, begin, n_here, s, more);
         n_changed += FN(renew)(rows, centers, bounds, first, begin, n_here, error, s, more, labels,
                                moved == NULL ? NULL : moved + n_changed, before == NULL ? NULL : before + n_changed);
     }

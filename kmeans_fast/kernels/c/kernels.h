@@ -90,6 +90,7 @@ typedef struct {
 
 typedef struct {
     const void *c; /* k x d, as given */
+    const int32_t *order; /* k: which center has a place in the groups or panels; NULL: that of the same number */
     ptrdiff_t k, d, padded_d;
     kf_shape shape;
     int width;           /* centers in a group (points) or panel (centers) */
@@ -234,9 +235,10 @@ typedef struct {
     double found, scored, decided; /* those that these left open, that all coordinates did, that the score did */
 } kf_prefix_counts;
 
-/* Bounds of each row (groups.inc.h); Euclidean, in data_unit. Centers [g * width, (g + 1) * width) are group g. */
+/* Bounds of each row (groups.inc.h); Euclidean, in data_unit. Places [g * width, (g + 1) * width) are group g. */
 typedef struct {
     ptrdiff_t n_groups, width;
+    int32_t *order, *place; /* k: which center has a place, and the place of a center */
     float *upper;        /* n: the distance to the row's center is at most upper + risen[label] */
     float *lower;        /* n x n_groups: that to the other centers of a group at least lower - sunk[group] */
     float *gap;          /* n: while it exceeds parted[label], the label can't change */
@@ -330,6 +332,8 @@ typedef struct {
                                    const kf_prefix_centers *places, ptrdiff_t first, ptrdiff_t n_rows, char *arena,
                                    int32_t *labels, float *upper, float *lower, int64_t *moved, int32_t *before,
                                    kf_prefix_counts *counts);
+    size_t (*order_bytes)(ptrdiff_t k, ptrdiff_t d);
+    void (*order_centers)(const void *centers, ptrdiff_t k, ptrdiff_t d, ptrdiff_t width, char *arena, int32_t *order);
     size_t (*group_scratch_plan)(const kf_bounds *bounds, ptrdiff_t d, ptrdiff_t block_rows, kf_group_scratch *scratch, char *arena);
     ptrdiff_t (*first_in_groups)(const kf_rows *rows, const kf_centers *centers, const kf_bounds *bounds, ptrdiff_t first,
                                  ptrdiff_t n_rows, kf_scratch *scratch, int32_t *labels, int64_t *moved, int32_t *before);

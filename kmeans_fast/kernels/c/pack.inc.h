@@ -134,25 +134,30 @@ enum { FN(FEATURES_AT_ONCE) = 64 };
 /* Centers of one group or panel: group[t][q], and half of their squared norms; infinite where there is no center. */
 static void FN(pack_group)(const kf_rows *rows, const kf_centers *centers, ptrdiff_t group)
 {
-    ptrdiff_t d = rows->d, first_center = group * centers->width;
-    int width = centers->width, n_real = (int)MIN_OF(width, centers->k - first_center);
-    const REAL *RESTRICT c = (const REAL *)centers->c + first_center * d, *RESTRICT origin = (const REAL *)rows->origin;
+    ptrdiff_t d = rows->d, first_place = group * centers->width;
+    int width = centers->width, n_real = (int)MIN_OF(width, centers->k - first_place);
+    const int32_t *order = centers->order;
+    const REAL *RESTRICT all = (const REAL *)centers->c, *RESTRICT origin = (const REAL *)rows->origin;
     REAL *RESTRICT out = (REAL *)centers->groups + group * d * width;
     REAL *half_norms = (REAL *)centers->half_norms + group * width;
     for (ptrdiff_t first = 0; first < d; first += FN(FEATURES_AT_ONCE)) {
         ptrdiff_t stop = MIN_OF(first + FN(FEATURES_AT_ONCE), d);
-        for (int q = 0; q < n_real; q++)
+        for (int q = 0; q < n_real; q++) {
+            const REAL *RESTRICT c = all + (order == NULL ? first_place + q : order[first_place + q]) * d;
             for (ptrdiff_t t = first; t < stop; t++)
-                out[t * width + q] = (REAL)((double)c[q * d + t] * rows->scale - (double)origin[t]);
+                out[t * width + q] = (REAL)((double)c[t] * rows->scale - (double)origin[t]);
+        }
         for (int q = n_real; q < width; q++)
             for (ptrdiff_t t = first; t < stop; t++)
                 out[t * width + q] = 0;
     }
     for (int q = 0; q < width; q++) {
-        double sq_norm = q < n_real ? FN(shifted_sq_norm)(c + q * d, origin, rows->scale, d) : INFINITY;
+        double sq_norm = INFINITY;
+        if (q < n_real) {
+            ptrdiff_t j = order == NULL ? first_place + q : order[first_place + q];
+            sq_norm = centers->sq_norms[j] = FN(shifted_sq_norm)(all + j * d, origin, rows->scale, d);
+        }
         half_norms[q] = (REAL)(0.5 * sq_norm);
-        if (q < n_real)
-            centers->sq_norms[first_center + q] = sq_norm;
     }
 }
 

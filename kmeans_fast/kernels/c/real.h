@@ -22,6 +22,7 @@ _Static_assert(KF_GROUP_ALIGNMENT % TILE_ROWS == 0, "a tile may not span two gro
 #include "bounds.inc.h"
 #include "prefix.inc.h"
 #include "groups.inc.h"
+#include "order.inc.h"
 #include "seeding.inc.h"
 #if !REAL_IS_FLOAT
 #include "seed_terms.h"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import numpy as np
@@ -28,7 +29,7 @@ GROUP_EDGES = (1, 2, 7, 8, 9, 16, 17, 33)
 def always(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Bounds from the second step on, whether or not they pay; after either first pass."""
     monkeypatch.setattr(groups, "MANY_MEASURED", -1.0 if request.param == "by_group" else 2.0)
-    monkeypatch.setattr(Groups, "_is_promising", lambda self, k: self.totals.share_moved < 2)
+    monkeypatch.setattr(Groups, "_is_promising", lambda self, *seen: self.totals.share_moved < 2)
     monkeypatch.setattr(Groups, "_judge", lambda self, *seen: None)
 
 
@@ -56,8 +57,8 @@ def test_the_bounds_hold_in_every_iteration(d: int, k: int, dtype: str, row: Row
             dists = np.sqrt(((X[:, None, :] - found.centers.astype(np.longdouble)) ** 2).sum(axis=-1))
             assert (upper >= np.take_along_axis(dists, mine.labels[:, None], axis=1)[:, 0]).all()
             np.put_along_axis(dists, mine.labels[:, None], np.inf, axis=1)
-            width = algorithm._bounds.width
-            nearest = np.stack([dists[:, g * width : (g + 1) * width].min(axis=1) for g in range(n_groups)], axis=1)
+            width, by_group = algorithm._bounds.width, dists[:, algorithm._bounds.order]
+            nearest = np.stack([by_group[:, g * width : (g + 1) * width].min(axis=1) for g in range(n_groups)], axis=1)
             assert (lower <= nearest).all()
             assert (lower > nearest / 4).mean() > 0.5, "bounds that say nothing"
         if found.is_settled:
@@ -86,7 +87,7 @@ def test_hostile_data_have_the_iterations_of_lloyd(case: Any, dtype: str, row: R
     X, centers, weights = case.build(dtype, n=300)
     if row.open().prepare(X).data_unit != 1.0:
         with pytest.raises(ValueError, match="data_unit"):
-            row.open().make_bounds(row.open().prepare(X), 2)
+            row.open().make_bounds(row.open().prepare(X), centers)
         return
     expected = trace("lloyd", row.open(), X, weights, centers, 8)
     assert trace("groups", row.open(), X, weights, centers, 8) == expected
@@ -108,7 +109,7 @@ def test_every_choice_in_random_order_gives_the_iterations_of_lloyd(
 ) -> None:
     rng, chosen = np.random.default_rng(seed), []
 
-    def choice(self: Groups, k: int) -> bool:
+    def choice(self: Groups, *seen: Any) -> bool:
         chosen.append(bool(rng.random() < 0.5) and self.totals.share_moved < 2)
         return chosen[-1]
 
@@ -153,15 +154,15 @@ def test_few_rows_are_looked_at_where_clusters_lie_apart() -> None:
 
 
 def test_bounds_that_do_not_pay_are_given_up_and_awaited_longer(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(groups, "OF_A_MEASURED_ROW", 0)
-    monkeypatch.setattr(groups, "OF_A_FEATURE", 0)
+    for name in ("OF_A_MEASURED_ROW", "OF_A_FEATURE", "OF_A_SCORE_IN_GROUPS"):
+        monkeypatch.setattr(groups, name, 0)
     monkeypatch.setattr(groups, "FEW_MOVED", 0.9)
     X = noise(3000, 8, "float64")
     shard, has_bounds, expected = shard_of(X, 32, "groups", get_backend("compiled")), [], []
     for _ in iterate(shard, X[:32].copy(), 30):
         algorithm: Any = shard.algorithm
         has_bounds.append(algorithm._bounds is not None)
-        expected.append(algorithm._measured)
+        expected.append(algorithm._aging)
         monkeypatch.setattr(groups, "OF_A_MEASURED_ROW", 100_000 if has_bounds[-1] else 0)
     first = has_bounds.index(True)
     assert first == 2
@@ -169,31 +170,79 @@ def test_bounds_that_do_not_pay_are_given_up_and_awaited_longer(monkeypatch: pyt
     assert expected[first + groups.LOSSES] >= 2 * expected[0] and expected == sorted(expected)
 
 
-def test_reference_backends_pass_nothing_over_and_give_bounds_up() -> None:
-    X = noise(3000, 32)
-    shard = shard_of(X, 64, "groups", get_backend("identity"))
-    has_bounds = []
-    for step in iterate(shard, X[:64].copy(), 40):
+def test_bounds_are_not_made_where_a_sample_says_that_they_would_not_pay() -> None:
+    X = blobs(20_000, 32, 64)
+    for name, expected in (("compiled", True), ("identity", False)):  # the reference passes nothing over
+        shard, has_bounds = shard_of(X, 64, "groups", get_backend(name)), []
         algorithm: Any = shard.algorithm
-        has_bounds.append(algorithm._bounds is not None)
-        if step.is_settled or (any(has_bounds) and not has_bounds[-1]):
-            break
-    assert any(has_bounds) and not has_bounds[-1] and algorithm._measured > 0.5
+        for step in iterate(shard, X[:64].copy(), 40):
+            has_bounds.append(algorithm._bounds is not None)
+            if step.is_settled:
+                break
+        assert any(has_bounds) is expected and algorithm._sample.n == 20_000 // 128
+
+
+def test_a_sample_that_says_no_is_asked_again_when_the_run_is_a_quarter_longer(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[int] = []
+
+    def no(self: Groups, *seen: Any) -> tuple[float, float]:
+        asked.append(self._n_passes)
+        return 1.0, 1.0
+
+    monkeypatch.setattr(Groups, "_ask_sample", no)
+    monkeypatch.setattr(groups, "FEW_MOVED", 1.0)
+    X = noise(3000, 64)
+    shard = shard_of(X, 64, "groups", get_backend("compiled"))
+    list(iterate(shard, X[:64].copy(), 60))
+    assert len(asked) > 5
+    assert all(later == int(groups.PATIENCE * earlier) + 1 for earlier, later in itertools.pairwise(asked))
+
+
+def test_a_sample_in_another_unit_makes_no_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(groups, "FEW_MOVED", 1.0)
+    X, backend = noise(23 * 128, 64, "float64"), get_backend("compiled")
+    X[::128] *= 1e-200  # those of the sample
+    shard = Shard(backend, backend.prepare(X, copy_budget=1.5), 64, algorithm="groups")
+    algorithm: Any = shard.algorithm
+    list(iterate(shard, X[1:65].copy(), 20))
+    assert algorithm._sample.data_unit != 1.0 and algorithm._bounds is None
+
+
+@every_isa
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("k", [1, 9, 64, 100])
+def test_groups_are_of_centers_that_lie_near_each_other(k: int, dtype: str, row: Row) -> None:
+    X = noise(400, 64, dtype)
+    X[::2] += 100
+    bounds: Any = row.open().make_bounds(row.open().prepare(X, copy_budget=1.5), X[:k])
+    assert sorted(bounds.order) == list(range(k)) and bounds.n_groups == -(-k // bounds.width)
+    is_far = X[bounds.order, 0] > 50
+    heaps_of_groups = [set(is_far[first : first + bounds.width]) for first in range(0, k, bounds.width)]
+    assert sum(len(heaps) == 2 for heaps in heaps_of_groups) <= 1, "of two heaps, at most one group has centers of both"
+
+
+@every_isa
+@pytest.mark.parametrize("scale", [0.0, 3e38])
+def test_centers_that_can_not_be_told_apart_have_an_order_too(scale: float, row: Row) -> None:
+    X = noise(400, 24)
+    centers = np.sign(X[:70]) * np.float32(scale)
+    bounds: Any = row.open().make_bounds(row.open().prepare(X, copy_budget=1.5), centers)
+    assert sorted(bounds.order) == list(range(70))
 
 
 def test_memory_is_a_share_of_the_data() -> None:
     X, backend = noise(4000, 24), get_backend("compiled")
     for k in (5, 40, 900):
-        bounds = backend.make_bounds(backend.prepare(X, copy_budget=1.5), k)
-        assert bounds.n_bytes <= X.nbytes / 2 + 12 * len(X) + 12 * k + 64
-    assert backend.make_bounds(backend.prepare(X, copy_budget=1.5), 900).n_groups > 8
-    sparing = backend.make_bounds(backend.prepare(X), 900)
-    assert sparing.n_groups == 1 and sparing.n_bytes <= 12 * len(X) + 12 * 900
+        bounds = backend.make_bounds(backend.prepare(X, copy_budget=1.5), X[:k])
+        assert bounds.n_bytes <= X.nbytes / 2 + 12 * len(X) + 20 * k + 64
+    assert backend.make_bounds(backend.prepare(X, copy_budget=1.5), X[:900]).n_groups > 8
+    sparing = backend.make_bounds(backend.prepare(X), X[:900])
+    assert sparing.n_groups == 1 and sparing.n_bytes <= 12 * len(X) + 20 * 900
 
 
 @every_isa
 def test_without_a_budget_one_bound_a_row_does(row: Row, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Groups, "_is_promising", lambda self, k: self.totals.share_moved < 2)
+    monkeypatch.setattr(Groups, "_is_promising", lambda self, *seen: self.totals.share_moved < 2)
     X = noise(2000, 9)
     seen = []
     for name in ("lloyd", "groups"):
@@ -211,7 +260,7 @@ def test_slices_of_a_pass_come_in_order(row: Row) -> None:
     rows, labels, sq_shifts = backend.prepare(X), np.zeros(300, np.int32), np.zeros(3)
     expected = np.zeros(300, np.int32)
     backend.nearest(rows, 0, 300, X[:3], expected)
-    bounds = backend.make_bounds(rows, 3)
+    bounds = backend.make_bounds(rows, X[:3])
     for start, stop in [(0, 100), (100, 300)] * 2:
         backend.nearest_with_bounds(rows, bounds, start, stop, X[:3], sq_shifts, labels[start:stop])
     np.testing.assert_array_equal(labels, expected)
@@ -220,14 +269,14 @@ def test_slices_of_a_pass_come_in_order(row: Row) -> None:
 def test_what_does_not_fit_is_refused() -> None:
     X, backend = noise(300, 4), get_backend("compiled")
     rows, labels = backend.prepare(X), np.zeros(300, np.int32)
-    bounds = backend.make_bounds(rows, 3)
+    bounds = backend.make_bounds(rows, X[:3])
     for start, k, n_shifts in ((100, 3, 3), (0, 4, 4), (0, 3, 2)):
         with pytest.raises(ValueError, match=f"next for row 0, were given 300 rows from {start} on, {k} centers"):
             backend.nearest_with_bounds(rows, bounds, start, 300, X[:k], np.zeros(n_shifts), labels[start:])
     with pytest.raises(ValueError, match="row 0 of the slice has the label -1 before the pass"):
         backend.nearest_with_bounds(rows, bounds, 0, 300, X[:3], np.zeros(3), labels - 1)
-    with pytest.raises(ValueError, match="there must be one"):
-        backend.make_bounds(rows, 0)
+    with pytest.raises(ValueError, match="do not fit rows of 4 features"):
+        backend.make_bounds(rows, X[:0])
     with pytest.raises(ValueError, match="bounds of 300 rows"):
         bounds.tell(labels[1:], np.zeros(300, np.float32), np.zeros((300, 1), np.float32))
 
