@@ -3,7 +3,8 @@
 Source: Ding et al., Yinyang k-means: a drop-in replacement of the classic k-means with consistent speedup, 2015.
 
 Bounds take at most half as many bytes as X and 12 a row (without a ``copy_budget`` for a copy, 12 a row), from the pass
-on for which they are expected to pay. Before it, and after it did not, a step is Lloyd's.
+on for which they are expected to pay: a sample of the rows, copied for as long as it is asked, says so. Before it, and
+after it did not, a step is Lloyd's.
 """
 
 from __future__ import annotations
@@ -71,7 +72,6 @@ class Groups(Lloyd):
         self._bounds: Bounds | None = None
         self._centers: Array | None = None
         self._n_losses = self._n_plain = self._n_passes = self._passes_to_wait = 0
-        self._sample: Rows | None = None
         self._expected = 1.0
         """Share of the rows that bounds made now are expected to leave to be measured."""
         self._aging: float = AGING
@@ -92,11 +92,12 @@ class Groups(Lloyd):
         if bounds is None:
             by_group = self._expected > MANY_MEASURED
             bounds = self.backend.make_bounds(self.rows, centers, by_group=by_group, n_threads=self.n_threads)
+        are_near = self.totals.are_near
         n_changed = self._pass(bounds, centers, sq_shifts, *self.totals.room())
         self._bounds, self._centers = bounds, centers.copy()
         if not is_first:
             self._judge(bounds, len(centers))
-        return self.totals.follow(n_changed)
+        return self.totals.follow(n_changed) if are_near else self.totals.add_up(len(centers), n_changed)
 
     def assign(self, centers: Array) -> None:
         if self._bounds is None or self._centers is None:
@@ -147,11 +148,9 @@ class Groups(Lloyd):
 
     def _ask_sample(self, centers: Array, sq_shifts: Floats) -> tuple[float, float]:
         """Shares of the rows, and of pairs, that bounds would leave if centers go as far again as they went last."""
-        if self._sample is None:
-            size = max(1, min(SAMPLE, int(SHARE_OF_SAMPLE * self.rows.n)))
-            chosen = np.arange(size) * self.rows.n // size
-            self._sample = self.backend.part_of(self.rows, chosen, copy_budget=float(self.rows.may_copy))
-        sample = self._sample
+        size = max(1, min(SAMPLE, int(SHARE_OF_SAMPLE * self.rows.n)))
+        chosen = np.arange(size, dtype=np.int64) * self.rows.n // size
+        sample = self.backend.part_of(self.rows, chosen, copy_budget=float(self.rows.may_copy))
         if sample.data_unit != 1.0:
             return 1.0, 1.0
         labels = np.zeros(sample.n, dtype=np.int32)

@@ -58,6 +58,7 @@ class Prefix(Groups):
             return super().step(centers, sq_shifts)
         self.used = "prefix"
         self._n_plain += 1
+        self._n_passes += 1
         drift = self._drift_of(sq_shifts, *centers.shape)
         if sq_shifts is None or not self.totals.are_near:
             return self.totals.add_up(len(centers), self._nearest(centers, drift, None, None))

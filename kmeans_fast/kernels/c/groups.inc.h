@@ -115,8 +115,8 @@ static ptrdiff_t FN(still_restless)(const kf_rows *rows, const kf_bounds *bounds
     return n_left;
 }
 
-/* Relative error of the next two: d / 8 sums, or fewer, in a lane (d without vectors), then the lanes, and three roundings
-   of each term. */
+/* Relative error of the next two: d / L sums, or d / 8 if L is more, in a lane, then the lanes, and three roundings of
+   each term. */
 ALWAYS_INLINE REAL FN(error_of)(ptrdiff_t d) { return (REAL)(d / MIN_OF(L, 8) + 20) * ROUNDOFF; }
 
 /* Squared distances of L rows to their own centers, by direct differences in REAL. Rows and centers are read up to a whole vector, if they have more than that in front of or behind them. */

@@ -16,6 +16,7 @@ from kmeans_fast.engine.algorithms.groups import Groups
 from kmeans_fast.engine.algorithms.hamerly import Hamerly
 from kmeans_fast.engine.algorithms.lloyd import Lloyd
 from kmeans_fast.engine.loop import finish, iterate
+from kmeans_fast.engine.moving_sums import FEW, MovingSums
 from kmeans_fast.engine.shard import Shard
 
 from .test_hamerly import blobs, shard_of
@@ -179,7 +180,7 @@ def test_bounds_are_not_made_where_a_sample_says_that_they_would_not_pay() -> No
             has_bounds.append(algorithm._bounds is not None)
             if step.is_settled:
                 break
-        assert any(has_bounds) is expected and algorithm._sample.n == 20_000 // 128
+        assert any(has_bounds) is expected
 
 
 def test_a_sample_that_says_no_is_asked_again_when_the_run_is_a_quarter_longer(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -198,14 +199,56 @@ def test_a_sample_that_says_no_is_asked_again_when_the_run_is_a_quarter_longer(m
     assert all(later == int(groups.PATIENCE * earlier) + 1 for earlier, later in itertools.pairwise(asked))
 
 
+@every_isa
+@every_case
+def test_samples_of_hostile_data_can_be_asked(case: Any, dtype: str, row: Row, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[float, float]] = []
+    ask = Groups._ask_sample
+
+    def note(self: Groups, *seen: Any) -> tuple[float, float]:
+        asked.append(ask(self, *seen))
+        return asked[-1]
+
+    monkeypatch.setattr(Groups, "_ask_sample", note)
+    monkeypatch.setattr(Groups, "_cost", lambda self, *shares: 0.0)
+    monkeypatch.setattr(Groups, "_cost_of_dense", lambda self, k: 1.0)
+    monkeypatch.setattr(groups, "FEW_MOVED", 1.0)
+    monkeypatch.setattr(groups, "SHARE_OF_SAMPLE", 1 / 4)
+    X, centers, weights = case.build(dtype, n=300)
+    expected = trace("lloyd", row.open(), X, weights, centers, 8)
+    assert trace("groups", row.open(), X, weights, centers, 8) == expected
+    assert all(0.0 <= share <= 1.0 for shares in asked for share in shares)
+    if len(expected) > 3 and row.open().prepare(X).data_unit == 1.0:
+        assert asked
+
+
+@pytest.mark.usefixtures("always")
+def test_totals_are_followed_only_after_few_rows_moved(monkeypatch: pytest.MonkeyPatch) -> None:
+    follow, shares = MovingSums.follow, []
+
+    def only_near(self: MovingSums, n_changed: int) -> Any:
+        assert self.are_near
+        return follow(self, n_changed)
+
+    monkeypatch.setattr(MovingSums, "follow", only_near)
+    X = noise(3000, 12)
+    shard = shard_of(X, 24, "groups", get_backend("compiled"))
+    for step in iterate(shard, X[:24].copy(), 12):
+        shares.append((shard.algorithm.used, step.n_changed / len(X)))
+    assert any(used == "groups" and share > FEW for used, share in shares), "no pass that moved many"
+
+
 def test_a_sample_in_another_unit_makes_no_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(groups, "FEW_MOVED", 1.0)
     X, backend = noise(23 * 128, 64, "float64"), get_backend("compiled")
     X[::128] *= 1e-200  # those of the sample
     shard = Shard(backend, backend.prepare(X, copy_budget=1.5), 64, algorithm="groups")
     algorithm: Any = shard.algorithm
+    said = []
+    ask = Groups._ask_sample
+    monkeypatch.setattr(Groups, "_ask_sample", lambda self, *seen: said.append(ask(self, *seen)) or said[-1])
     list(iterate(shard, X[1:65].copy(), 20))
-    assert algorithm._sample.data_unit != 1.0 and algorithm._bounds is None
+    assert said and set(said) == {(1.0, 1.0)} and algorithm._bounds is None
 
 
 @every_isa

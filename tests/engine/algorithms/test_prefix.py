@@ -127,6 +127,14 @@ def test_coordinates_are_used_where_they_rule_out_most_centers() -> None:
     assert counts.n_found < 0.1 * counts.n_met, "most centers are left"
 
 
+def test_passes_by_coordinates_are_counted() -> None:
+    X = embedding_like(20_000, 128)
+    shard = shard_of(X, 128, "prefix", get_backend("compiled"))
+    used = [step.algorithm for step in iterate(shard, X[:128].copy(), 8)]
+    algorithm: Any = shard.algorithm
+    assert "prefix" in used and algorithm._n_passes == algorithm._n_plain == len(used)
+
+
 def test_isotropic_rows_get_no_coordinates() -> None:
     X = np.random.default_rng(0).standard_normal((8000, 256), dtype=np.float32)
     shard = shard_of(X, 300, "prefix", get_backend("compiled"))
