@@ -41,8 +41,8 @@ CENTERS_IN_CACHE = 1 << 20
 
 BEYOND_CACHE = 2
 
-SAMPLE, SHARE_OF_SAMPLE = 512, 1 / 128
-"""Rows that have bounds before all do, to tell what they would spare: at most so many, or such a share."""
+FEWEST_ASKED, SHARE_ASKED, MOST_ASKED = 64, 1 / 128, 512
+"""Rows that have bounds before all do, to tell what they would spare: such a share of all, but not fewer or more."""
 
 PATIENCE = 1.25
 """Where bounds were not promising, or given up, the sample is asked again after so many times the passes so far."""
@@ -148,7 +148,7 @@ class Groups(Lloyd):
 
     def _ask_sample(self, centers: Array, sq_shifts: Floats) -> tuple[float, float]:
         """Shares of the rows, and of pairs, that bounds would leave if centers go as far again as they went last."""
-        size = max(1, min(SAMPLE, int(SHARE_OF_SAMPLE * self.rows.n)))
+        size = min(self.rows.n, MOST_ASKED, max(FEWEST_ASKED, int(SHARE_ASKED * self.rows.n)))
         chosen = np.arange(size, dtype=np.int64) * self.rows.n // size
         sample = self.backend.part_of(self.rows, chosen, copy_budget=float(self.rows.may_copy))
         if sample.data_unit != 1.0:

@@ -213,7 +213,6 @@ def test_samples_of_hostile_data_can_be_asked(case: Any, dtype: str, row: Row, m
     monkeypatch.setattr(Groups, "_cost", lambda self, *shares: 0.0)
     monkeypatch.setattr(Groups, "_cost_of_dense", lambda self, k: 1.0)
     monkeypatch.setattr(groups, "FEW_MOVED", 1.0)
-    monkeypatch.setattr(groups, "SHARE_OF_SAMPLE", 1 / 4)
     X, centers, weights = case.build(dtype, n=300)
     expected = trace("lloyd", row.open(), X, weights, centers, 8)
     assert trace("groups", row.open(), X, weights, centers, 8) == expected
@@ -240,8 +239,8 @@ def test_totals_are_followed_only_after_few_rows_moved(monkeypatch: pytest.Monke
 
 def test_a_sample_in_another_unit_makes_no_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(groups, "FEW_MOVED", 1.0)
-    X, backend = noise(23 * 128, 64, "float64"), get_backend("compiled")
-    X[::128] *= 1e-200  # those of the sample
+    X, backend = noise(64 * 40, 64, "float64"), get_backend("compiled")
+    X[::40] *= 1e-200  # those of the sample
     shard = Shard(backend, backend.prepare(X, copy_budget=1.5), 64, algorithm="groups")
     algorithm: Any = shard.algorithm
     said = []
