@@ -86,6 +86,7 @@ def iterate(
             if n_moved == len(steps):
                 continue
         if totals is None:
+            shards.algorithm.n_left = max_iter - n_iter
             totals = shards.step(centers, sq_shifts)
         if totals.n_changed == 0:
             totals = shards.added_up(totals)

@@ -1,4 +1,4 @@
-"""What the filter of bfloat16 sees: for tests of its bound, and to look at data for which it leaves many rows open."""
+"""What the filter sees: for tests of its bound, and to look at data for which it leaves many rows open."""
 
 from libc.stdint cimport int32_t
 
@@ -12,13 +12,13 @@ def filter_scores(Rows rows, const real_t[:, ::1] centers, int32_t[:, ::1] names
     decider.
 
     A score is ``||c||**2 / 2 - x @ c``, of rows and centers shifted by ``origin`` and scaled, less what rounding may have
-    added to it. Raises ValueError for rows in CSR, and on an instruction set without the filter.
+    added to it. Raises ValueError for rows in CSR, and where an instruction set has no filter for this dtype.
     """
     cdef Py_ssize_t k = centers.shape[0]
     cdef Centers packed
     cdef Scratch scratch
     if rows.table.filter_scores == NULL:
-        raise ValueError(f"no filter on {rows.table.isa.decode()}.")
+        raise ValueError(f"no filter for items of {rows.table.itemsize} bytes on {rows.table.isa.decode()}.")
     if rows.is_sparse:
         raise ValueError("no filter for rows in CSR.")
     check_centers(rows, k, centers.shape[1], sizeof(real_t))

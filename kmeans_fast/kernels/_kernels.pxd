@@ -31,8 +31,8 @@ cdef extern from "c/kernels.h" nogil:
         double scale, data_unit, fixed_scale
         void* tiles
         char* tile_is_made
-        uint32_t* pairs
-        char* pairs_are_made
+        uint32_t* words
+        char* words_are_made
 
     ctypedef struct kf_centers:
         const void* c
@@ -185,7 +185,8 @@ cdef extern from "c/kernels.h" nogil:
         int itemsize, tile_rows, vector_width
         kf_survey (*survey)(const void*, Py_ssize_t n, const double* origin) noexcept nogil
         size_t (*tiles_bytes)(Py_ssize_t n, Py_ssize_t d) noexcept nogil
-        size_t (*pairs_bytes)(Py_ssize_t n, Py_ssize_t d) noexcept nogil
+        double filter_cost[2]
+        size_t (*words_bytes)(Py_ssize_t n, Py_ssize_t d) noexcept nogil
         kf_shape (*choose_shape)(const kf_rows*, Py_ssize_t n_rows, Py_ssize_t k) noexcept nogil
         size_t (*centers_plan)(kf_centers*, char* arena) noexcept nogil
         Py_ssize_t (*centers_parts)(const kf_centers*) noexcept nogil
@@ -287,7 +288,7 @@ cdef class Rows:
     cdef double _fixed_rows     # whole numbers of fixed_scale don't overflow in so many rows
     cdef object _scaled_origin
     cdef Arena _tiles, _lent    # the working copy, and memory of an earlier one that it may use
-    cdef Arena _pairs           # that in bfloat16
+    cdef Arena _words           # that in narrow words
     cdef double _copy_budget, _n_assigned
     cdef public object principal, prefix # what runs that follow need not make anew
     cdef list _spare            # memory of earlier calls, for the next one: pages cost more than what is done in them
@@ -313,7 +314,7 @@ cdef class Loan:
 
 
 cdef inline kf_shape with_gaps(kf_shape shape) noexcept nogil:
-    """What to score in where gaps between scores are asked for: those of bfloat16 are too wide."""
+    """What to score in where gaps between scores are asked for: those of the filter are too wide."""
     return KF_LANES_ARE_POINTS if shape == KF_FILTERED_POINTS else shape
 
 

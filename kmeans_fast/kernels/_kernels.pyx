@@ -190,12 +190,12 @@ cdef class Rows:
     @property
     def n_copied_bytes(self):
         """Bytes of working copies at this moment."""
-        return sum([copy.n_bytes for copy in (self._tiles, self._pairs) if copy is not None])
+        return sum([copy.n_bytes for copy in (self._tiles, self._words) if copy is not None])
 
     def release(self):
         """Free the working copies; kernels still work, only slower."""
-        self.c.tiles = self.c.pairs = NULL
-        self._tiles = self._lent = self._pairs = self.principal = self.prefix = None
+        self.c.tiles = self.c.words = NULL
+        self._tiles = self._lent = self._words = self.principal = self.prefix = None
         self._copy_budget = 0.0
         self._spare = []
 
@@ -222,7 +222,7 @@ def prepare(
     rows.c.origin = &scaled_origin[0]
     rows.c.scale, rows.c.data_unit, rows.weight_unit = scale, data_unit, weight_unit
     rows.c.weights = NULL
-    rows.c.tiles, rows.c.tile_is_made, rows.c.pairs, rows.c.pairs_are_made = NULL, NULL, NULL, NULL
+    rows.c.tiles, rows.c.tile_is_made, rows.c.words, rows.c.words_are_made = NULL, NULL, NULL, NULL
     if weights is not None:
         rows.weights = weights.base
         rows.c.weights = &weights[0]
@@ -245,8 +245,8 @@ def rows_like(const real_t[:, ::1] X, Rows rows):
     like.largest, like.sq_spread, like.sums_are_exact = rows.largest, NAN, rows.sums_are_exact
     like._fixed_rows = rows._fixed_rows
     like.c.x, like.c.n = &X[0, 0], X.shape[0]
-    like.c.weights, like.c.tiles, like.c.tile_is_made, like.c.pairs = NULL, NULL, NULL, NULL
-    like.c.pairs_are_made = NULL
+    like.c.weights, like.c.tiles, like.c.tile_is_made, like.c.words = NULL, NULL, NULL, NULL
+    like.c.words_are_made = NULL
     like._copy_budget, like._n_assigned, like.pass_cost = 0.0, 0.0, 1.0
     return like
 
@@ -275,13 +275,13 @@ cdef int copy_if_it_pays(Rows rows, Py_ssize_t n_rows, Py_ssize_t k) except -1:
     rows._n_assigned += n_rows
     if rows._n_assigned <= PASSES_BEFORE_COPY * <double>rows.c.n:
         return 0
-    copied.pairs = &place
+    copied.words = &place
     if rows.table.choose_shape(&copied, n_rows, k) == KF_FILTERED_POINTS:
-        n_bytes = rows.table.pairs_bytes(rows.c.n, rows.c.d)
-        if rows.c.pairs == NULL and fits_budget(rows, n_bytes + n_tiles):
-            rows._pairs = allocate(n_bytes + n_tiles)
-            rows.c.pairs, rows.c.pairs_are_made = <uint32_t*>rows._pairs.memory, rows._pairs.memory + n_bytes
-            memset(rows.c.pairs_are_made, 0, n_tiles)
+        n_bytes = rows.table.words_bytes(rows.c.n, rows.c.d)
+        if rows.c.words == NULL and fits_budget(rows, n_bytes + n_tiles):
+            rows._words = allocate(n_bytes + n_tiles)
+            rows.c.words, rows.c.words_are_made = <uint32_t*>rows._words.memory, rows._words.memory + n_bytes
+            memset(rows.c.words_are_made, 0, n_tiles)
         return 0
     n_bytes = rows.table.tiles_bytes(rows.c.n, rows.c.d)
     if (
@@ -301,9 +301,7 @@ cdef int copy_if_it_pays(Rows rows, Py_ssize_t n_rows, Py_ssize_t k) except -1:
 
 cdef void note_cost(Rows rows, Centers centers, Scratch scratch, double n_rows, int n_threads):
     """What passes over so many rows have cost, from how many of these the filter left open."""
-    cdef bint is_float = rows.table.itemsize == sizeof(float)
-    cdef double of_filter = 0.55 + 6.0 / rows.c.d if is_float else 0.3 + 3.5 / rows.c.d
-    cdef double n_open = 0.0
+    cdef double of_filter = rows.table.filter_cost[0] + rows.table.filter_cost[1] / rows.c.d, n_open = 0.0
     cdef int thread
     rows.pass_cost = 1.0
     if centers.c.shape == KF_FILTERED_POINTS:

@@ -18,7 +18,7 @@ from pathlib import Path
 from ..copies import Copy
 from .mutants import ISA, MUTANTS, Mutant
 
-FILTERED = "#define HAS_FILTER 1\n"
+FILTERED = "#define NARROW_IS_BF16 1\n"
 """The instruction set gets what only others have, so that mutants of it are noticed too."""
 
 

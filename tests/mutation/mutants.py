@@ -274,26 +274,26 @@ MUTANTS = [
         "LEAST_IN_UNITS = -1.0",
         ("tests/engine/test_shard.py",),
     ),
-    # The filter of bfloat16.
+    # The filter.
     Mutant(
         "what a row loses to bfloat16 is measured",
         C + "filter.inc.h",
-        "residuals[i] = norm_of_pairs(sq_residual, rows->d) +",
-        "residuals[i] = 0 * norm_of_pairs(sq_residual, rows->d) +",
+        "residuals[i] = residual_of(",
+        "residuals[i] = 0 * residual_of(",
         FILTER,
     ),
     Mutant(
         "what a center loses to bfloat16 is measured",
         C + "filter.inc.h",
-        "lost = norm_of_pairs(sq_residual, rows->d) +",
-        "lost = 0 * norm_of_pairs(sq_residual, rows->d) +",
+        "lost = residual_of(",
+        "lost = 0 * residual_of(",
         FILTER,
     ),
     Mutant(
         "the best score may be off to either side",
         C + "filter.inc.h",
-        "return 2 * UP_TO_BF16 *",
-        "return UP_TO_BF16 *",
+        "return 2 * UP_TO_WORD *",
+        "return UP_TO_WORD *",
         FILTER,
     ),
     Mutant(
@@ -312,7 +312,7 @@ MUTANTS = [
     ),
     Mutant(
         "the third score is one that was seen",
-        C + "bf16.h",
+        C + "narrow.h",
         "l.third = min_f32(l.third, max_f32(s, l.second))",
         "l.third = max_f32(l.third, max_f32(s, l.second))",
         FILTER,

@@ -22,6 +22,8 @@ from .prefix import LEAST_CENTERS, LEAST_FEATURES
 class Algorithm(Protocol):
     used: str
     """Name of the row of the table whose way the last step went: where another one does not pay, "lloyd"."""
+    n_left: float
+    """Steps that the run may still take, with the next one: where they are few, bounds may not pay."""
 
     def step(self, centers: Array, sq_shifts: Floats | None) -> Partials:
         """Labels, sums and mass for centers (k, d).

@@ -9,6 +9,8 @@ after it did not, a step is Lloyd's.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from ...backends.protocol import Array, Backend, Bounds, Floats, Indices, Labels, Rows
@@ -25,16 +27,24 @@ FEW_MOVED = 1 / 20
 """Share of the rows that moved last: with more of them, centers go so far that bounds hold for few rows."""
 
 OF_A_SCORE = 6
-"""What a score costs beside its d products, in products of the dense kernel; the next four are in the same unit."""
+"""What a score costs beside its d products, in products of the dense kernel in X's precision."""
 
-OF_A_SCORE_IN_GROUPS = 16
-OF_A_ROW = 150
-"""What a row costs that its bounds pass over."""
 
-OF_A_MEASURED_ROW = 3500
-"""What the others cost, beside OF_A_FEATURE for each feature and the scores of the groups that they meet."""
+@dataclass(frozen=True, slots=True)
+class Costs:
+    """What passes with bounds cost, in the same unit: measured on CPUs on which they cost most."""
 
-OF_A_FEATURE = 50
+    row: float
+    """That bounds pass over."""
+    measured_row: float
+    """The others, beside ``feature`` for each feature and the scores of the groups that they meet."""
+    feature: float
+    score: float
+    """Beside its d products."""
+
+
+COSTS = {4: Costs(150, 3300, 80, 60), 8: Costs(110, 600, 170, 135)}
+"""By the bytes of a value."""
 
 CENTERS_IN_CACHE = 1 << 20
 """Bytes of all centers: with more of them, a score in groups costs BEYOND_CACHE times as much."""
@@ -47,14 +57,14 @@ FEWEST_ASKED, SHARE_ASKED, MOST_ASKED = 64, 1 / 128, 512
 PATIENCE = 1.25
 """Where bounds were not promising, or given up, the sample is asked again after so many times the passes so far."""
 
-AGING = 1.5
-"""So many times the work of new bounds' next pass is left when they have grown old."""
+PASSES_ASKED = 8
+"""In the later half of them their bounds are old: what these rows spare then is what all would."""
 
 MANY_MEASURED = 0.5
 """Share of the rows expected to be measured: with more of them, the first pass finds a bound of each group."""
 
-FIRST = 1 / 6
-"""What one bound for all groups costs in the first pass, as a share of measuring all rows."""
+FIRST, FIRST_BY_GROUP = 1 / 3, 2
+"""What one bound for all groups costs in the first pass, and one of each group: in passes that measure all rows."""
 
 RISK = 1 / 5
 """What making bounds may cost, as a share of Lloyd's passes so far: the run may end before they pay."""
@@ -74,7 +84,7 @@ class Groups(Lloyd):
         self._n_losses = self._n_plain = self._n_passes = self._passes_to_wait = 0
         self._expected = 1.0
         """Share of the rows that bounds made now are expected to leave to be measured."""
-        self._aging: float = AGING
+        self._aging = 1.0
         """Grows where bounds did not pay."""
 
     def steps_at_once(self, k: int) -> int:
@@ -130,24 +140,24 @@ class Groups(Lloyd):
         return n_changed
 
     def _is_promising(self, centers: Array, sq_shifts: Floats) -> bool:
-        """Whether a pass with bounds is expected to cost less than Lloyd's, and the first one little beside the run."""
+        """Whether bounds are expected to make up for the first pass with them, which is little beside the run so far."""
         is_early = self.totals.share_moved > FEW_MOVED or self._n_passes <= self._passes_to_wait
         if is_early or self.rows.data_unit != 1.0:
             return False
         k = len(centers)
-        of_lloyd = self._cost_of_lloyd(k)
-        may_spend = self._n_plain * of_lloyd * RISK - (self._cost_of_dense(k) - of_lloyd)
-        if may_spend < self._cost(k, FIRST, 0.0):
+        of_lloyd, later = self._cost_of_lloyd(k), self.n_left - 1
+        may_spend = self._n_plain * of_lloyd * RISK
+        if self._cost_of_first(k, FIRST) > min(may_spend, later * of_lloyd):
             return False
         self._expected, scored = self._ask_sample(centers, sq_shifts)
-        of_first = self._cost(k, 1.0 if self._expected > MANY_MEASURED else FIRST, 0.0)
-        pays = self._cost(k, self._expected, scored) < of_lloyd and may_spend >= of_first
+        of_first = self._cost_of_first(k, FIRST_BY_GROUP if self._expected > MANY_MEASURED else FIRST)
+        pays = of_first <= min(may_spend, later * (of_lloyd - self._cost(k, self._expected, scored)))
         if not pays:
             self._passes_to_wait = int(PATIENCE * self._n_passes)
         return pays
 
     def _ask_sample(self, centers: Array, sq_shifts: Floats) -> tuple[float, float]:
-        """Shares of the rows, and of pairs, that bounds would leave if centers go as far again as they went last."""
+        """Shares of the rows, and of pairs, that bounds would leave if centers always go as far as they went last."""
         size = min(self.rows.n, MOST_ASKED, max(FEWEST_ASKED, int(SHARE_ASKED * self.rows.n)))
         chosen = np.arange(size, dtype=np.int64) * self.rows.n // size
         sample = self.backend.part_of(self.rows, chosen, copy_budget=float(self.rows.may_copy))
@@ -155,11 +165,13 @@ class Groups(Lloyd):
             return 1.0, 1.0
         labels = np.zeros(sample.n, dtype=np.int32)
         bounds = self.backend.make_bounds(sample, centers, n_threads=self.n_threads)
-        for _ in range(2):
+        shares = []
+        for _ in range(PASSES_ASKED):
             self.backend.nearest_with_bounds(
                 sample, bounds, 0, sample.n, centers, sq_shifts, labels, n_threads=self.n_threads
             )
-        measured, scored = bounds.n_measured / sample.n, bounds.n_scored / sample.n / len(centers)
+            shares.append((bounds.n_measured / sample.n, bounds.n_scored / sample.n / len(centers)))
+        measured, scored = np.mean(shares[PASSES_ASKED // 2 :], axis=0).tolist()
         return min(1.0, self._aging * measured), min(1.0, self._aging * scored)
 
     def _judge(self, bounds: Bounds, k: int) -> None:
@@ -174,10 +186,14 @@ class Groups(Lloyd):
 
     def _cost(self, k: int, measured: float, scored: float) -> float:
         """Of a row, where so many of the rows are measured and so many of all pairs are scored."""
-        d, wide = self.rows.d, self.rows.X.dtype.itemsize / 4
-        beside = OF_A_ROW + measured * (OF_A_MEASURED_ROW + OF_A_FEATURE * d)
-        far = BEYOND_CACHE if k * d * self.rows.X.dtype.itemsize > CENTERS_IN_CACHE else 1
-        return beside / wide + scored * k * (d + OF_A_SCORE_IN_GROUPS) * far
+        d, itemsize = self.rows.d, self.rows.X.dtype.itemsize
+        of = COSTS[itemsize]
+        far = BEYOND_CACHE if k * d * itemsize > CENTERS_IN_CACHE else 1
+        return of.row + measured * (of.measured_row + of.feature * d) + scored * k * (d + of.score) * far
+
+    def _cost_of_first(self, k: int, measured: float) -> float:
+        """Of a row in the first pass, beyond what it costs in a step of Lloyd's."""
+        return self._cost(k, measured, 0.0) + self._cost_of_dense(k) - self._cost_of_lloyd(k)
 
     def _cost_of_lloyd(self, k: int) -> float:
         return self._cost_of_dense(k) * self.rows.pass_cost

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from ...backends.ordered_sums import group_borders
@@ -22,6 +24,7 @@ class Lloyd:
         self.n_threads = n_threads
         self.totals = MovingSums(backend, rows, labels, n_threads)
         self.used = "lloyd"
+        self.n_left = math.inf
 
     def step(self, centers: Array, sq_shifts: Floats | None) -> Partials:
         self.used = "lloyd"

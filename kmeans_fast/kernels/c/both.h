@@ -2,14 +2,16 @@
  *
  * The includer sets ISA, VEC_BYTES (0: no vectors), and the tiles in vectors, so that they are the same for float
  * and double: POINT_VECTORS x POINT_CENTERS where lanes are points, BLOCK_TILE_ROWS x PANEL_VECTORS where they are
- * centers. With HAS_FILTER, bfloat16 goes before the scores (bf16.h).
+ * centers. With NARROW_IS_BF16, bfloat16 goes before the scores of both; else float before those of double (narrow.h).
  */
 #include "kernels.h"
 
 #define LANES_OF_DOUBLE (VEC_BYTES / 8)
-#ifndef HAS_FILTER
-#define HAS_FILTER 0
+#ifndef NARROW_IS_BF16
+#define NARROW_IS_BF16 0
 #endif
+/* Of the REAL that there is. */
+#define HAS_FILTER (NARROW_IS_BF16 || (VEC_BYTES > 0 && !REAL_IS_FLOAT))
 
 /* Vectors of both come first: the bodies for double use those of float too. */
 #include "real_f64.h"
@@ -20,8 +22,8 @@
 #include "real_end.h"
 
 #include "each_q.h"
-#if HAS_FILTER
-#include "bf16.h"
+#if VEC_BYTES > 0
+#include "narrow.h"
 #endif
 
 #include "real_f64.h"
@@ -41,16 +43,23 @@
         .add_seed = csr_add_seed_##suffix, .sq_spread = csr_sq_spread_##suffix, .distances = csr_distances_##suffix,                                    \
     }
 
-#if HAS_FILTER
-#define OF_FILTER(function) function
+#if NARROW_IS_BF16
+#define OF_FILTER_f32(function) function
 #else
-#define OF_FILTER(function) NULL
+#define OF_FILTER_f32(function) NULL
+#define FILTER_COST_f32 {1.0}
+#endif
+#if VEC_BYTES > 0
+#define OF_FILTER_f64(function) function
+#else
+#define OF_FILTER_f64(function) NULL
+#define FILTER_COST_f64 {1.0}
 #endif
 
 #define TABLE(suffix, type)                                                                                            \
     {                                                                                                                  \
         .isa = ISA_NAME, .itemsize = sizeof(type), .tile_rows = POINTS_OF_TILE_##suffix, .vector_width = N_LANES_##suffix,                                    \
-        .survey = survey_##suffix, .tiles_bytes = tiles_bytes_##suffix, .pairs_bytes = OF_FILTER(pairs_bytes_##suffix), .filter_scores = OF_FILTER(filter_scores_##suffix), \
+        .survey = survey_##suffix, .tiles_bytes = tiles_bytes_##suffix, .filter_cost = FILTER_COST_##suffix, .words_bytes = OF_FILTER_##suffix(words_bytes_##suffix), .filter_scores = OF_FILTER_##suffix(filter_scores_##suffix), \
         .choose_shape = choose_shape_##suffix, .centers_plan = centers_plan_##suffix,                                  \
         .centers_parts = centers_parts_##suffix, .pack_part = pack_part_##suffix, .bind_bound = bind_bound_##suffix,   \
         .scratch_plan = scratch_plan_##suffix, .nearest = nearest_##suffix, .two_nearest = two_nearest_##suffix,       \

@@ -1,4 +1,4 @@
-/* The filter: bfloat16 tells most rows their nearest center, twice as fast as float32 or faster; the others go on.
+/* The filter: narrower values (narrow.h) tell most rows their nearest center, about twice as fast; the others go on.
  *
  * Of rows x and centers c, shifted and scaled, it sees x^ and c^, rounded to bfloat16. By Cauchy and Schwarz
  *
@@ -11,41 +11,46 @@
  * and perhaps truncated: gamma_m for roundoff 2^-23 and m = d + 8 (Higham, Accuracy and Stability of Numerical Algorithms,
  * 2002, section 3.1). The unit may take denormals for zeros: each of the steps loses at most FLT_MIN (1 + r + C), where
  * r = ||x|| and C is the longest center's norm. The decider's error is as in bound_of().
+ *
+ * Where rows and centers of float64 are rounded to float32 instead, x^ and c^ lose 2^-24 of each value, or what vanishes:
+ * no more than two further links of the chain. So E = 0, and gamma_m is for roundoff 2^-24.
  */
 
-/* Chunk of pairs from pair first on of a row or a center. */
-ALWAYS_INLINE void FN(chunk_of_pairs)(const kf_rows *rows, const REAL *RESTRICT x, ptrdiff_t n_pairs, ptrdiff_t first,
+/* Chunk of words from word first on of a row or a center, which has n_words of features. */
+ALWAYS_INLINE void FN(chunk_of_words)(const kf_rows *rows, const REAL *RESTRICT x, ptrdiff_t n_words, ptrdiff_t first,
                                       uint32_t *out, vec_f32 *sq_norm, vec_f32 *sq_residual)
 {
-    float low[BF16_CHUNK] = {0}, high[BF16_CHUNK] = {0};
+    float low[WORD_CHUNK] = {0}, high[WORD_CHUNK] = {0};
     const REAL *RESTRICT origin = (const REAL *)rows->origin;
     REAL scale = (REAL)rows->scale;
-    ptrdiff_t n_low = MIN_OF(BF16_CHUNK, n_pairs - first), n_high = MIN_OF(n_low, rows->d - n_pairs - first);
+    ptrdiff_t n_low = MIN_OF(WORD_CHUNK, n_words - first), n_high = MIN_OF(n_low, rows->d - n_words - first);
     for (ptrdiff_t t = 0; t < n_low; t++)
         low[t] = (float)FN(shifted)(x[first + t], scale, origin[first + t]);
     for (ptrdiff_t t = 0; t < n_high; t++)
-        high[t] = (float)FN(shifted)(x[n_pairs + first + t], scale, origin[n_pairs + first + t]);
-    pair_up(low, high, n_low, out, sq_norm, sq_residual);
+        high[t] = (float)FN(shifted)(x[n_words + first + t], scale, origin[n_words + first + t]);
+    narrow(low, high, n_low, out, sq_norm, sq_residual);
 }
 
 /* A group of centers, with turned signs. */
 static void FN(pack_filter_group)(const kf_rows *rows, kf_centers *centers, ptrdiff_t group)
 {
     kf_filter *f = &centers->filter;
-    ptrdiff_t last = f->n_pairs - 1;
-    uint32_t *RESTRICT out = f->groups + group * f->n_pairs * f->width;
+    ptrdiff_t last = f->n_words - BOUND_WORDS;
+    uint32_t *RESTRICT out = f->groups + group * f->n_words * f->width;
     for (int q = 0; q < f->width; q++) {
         ptrdiff_t j = group * f->width + q;
         vec_f32 sq_norm = set_f32(0), sq_residual = set_f32(0);
-        for (ptrdiff_t first = 0; first < last; first += BF16_CHUNK) {
-            uint32_t chunk[BF16_CHUNK] = {0};
+        for (ptrdiff_t first = 0; first < last; first += WORD_CHUNK) {
+            uint32_t chunk[WORD_CHUNK] = {0};
             if (j < centers->k)
-                FN(chunk_of_pairs)(rows, (const REAL *)centers->c + j * rows->d, last, first, chunk, &sq_norm, &sq_residual);
-            for (ptrdiff_t t = 0; t < MIN_OF(BF16_CHUNK, last - first); t++)
-                out[(first + t) * f->width + q] = chunk[t] ^ SIGNS_OF_PAIR;
+                FN(chunk_of_words)(rows, (const REAL *)centers->c + j * rows->d, last, first, chunk, &sq_norm, &sq_residual);
+            for (ptrdiff_t t = 0; t < MIN_OF(WORD_CHUNK, last - first); t++)
+                out[(first + t) * f->width + q] = chunk[t] ^ SIGNS_OF_WORD;
         }
-        float norm = norm_of_pairs(sq_norm, rows->d), lost = norm_of_pairs(sq_residual, rows->d) + 0x1p-22f * norm;
-        out[last * f->width + q] = j < centers->k ? pair_up_to(norm + lost, lost) ^ SIGNS_OF_PAIR : 0;
+        float norm = norm_of_squares(sq_norm, rows->d), lost = residual_of(norm, sq_residual, rows->d);
+#if BOUND_WORDS
+        out[last * f->width + q] = j < centers->k ? pair_up_to(norm + lost, lost) ^ SIGNS_OF_WORD : 0;
+#endif
         f->half_norms[j] = j < centers->k ? (float)(0.5 * centers->sq_norms[j]) : INFINITY;
         f->norms[j] = j < centers->k ? norm + lost : 0;
         f->residuals[j] = j < centers->k ? lost : 0;
@@ -56,7 +61,7 @@ static void FN(pack_filter_group)(const kf_rows *rows, kf_centers *centers, ptrd
 static void FN(bind_filter)(kf_centers *centers)
 {
     kf_filter *f = &centers->filter;
-    double d = (double)centers->d, C = 0.0, m = (d + 8) * 0x1p-23, up = 1 + 0x1p-18;
+    double d = (double)centers->d, C = 0.0, m = (d + 8) * (NARROW_IS_BF16 ? 0x1p-23 : 0x1p-24), up = 1 + 0x1p-18;
     double gamma = m / (1 - m), decider = (d + 3) * 0x1p-53, vanished = 16 * (d + 8) * (double)FLT_MIN;
     for (ptrdiff_t j = 0; j < centers->k; j++)
         C = MAX_OF(C, f->norms[j] < 0x1p60f ? (double)f->norms[j] + 2 * (double)f->residuals[j] : INFINITY);
@@ -72,55 +77,57 @@ static void FN(bind_filter)(kf_centers *centers)
 static ptrdiff_t FN(filter_tiles)(const kf_centers *centers)
 {
     const kf_filter *f = &centers->filter;
-    ptrdiff_t bytes_of_tile = f->n_pairs * BF16_ROWS * 4, bytes_of_centers = f->n_groups * f->width * f->n_pairs * 4;
+    ptrdiff_t bytes_of_tile = f->n_words * WORD_ROWS * 4, bytes_of_centers = f->n_groups * f->width * f->n_words * 4;
     return bytes_of_centers <= KF_FILTER_BYTES ? 1 : MAX_OF(1, MIN_OF(KF_FILTER_TILES, KF_FILTER_BYTES / bytes_of_tile));
 }
 
-/* Values of a tile of pairs; after the pairs come the norms of the rows, and those of what they lost. */
-ALWAYS_INLINE ptrdiff_t FN(length_of_pairs)(ptrdiff_t d) { return ((d + 1) / 2 + 3) * BF16_ROWS; }
+/* Values of a tile of words; after the words come the norms of the rows, and those of what they lost. */
+ALWAYS_INLINE ptrdiff_t FN(length_of_words)(ptrdiff_t d) { return (words_of(d) + 2) * WORD_ROWS; }
 
-static size_t FN(pairs_bytes)(ptrdiff_t n, ptrdiff_t d)
+static size_t FN(words_bytes)(ptrdiff_t n, ptrdiff_t d)
 {
-    return (size_t)((n + BF16_ROWS - 1) / BF16_ROWS) * (size_t)FN(length_of_pairs)(d) * sizeof(uint32_t);
+    return (size_t)((n + WORD_ROWS - 1) / WORD_ROWS) * (size_t)FN(length_of_words)(d) * sizeof(uint32_t);
 }
 
 /* The tile of n rows. */
-static void FN(pack_filter_tile)(const kf_rows *rows, const ptrdiff_t *chosen, int n, ptrdiff_t n_pairs, uint32_t *row_pairs,
+static void FN(pack_filter_tile)(const kf_rows *rows, const ptrdiff_t *chosen, int n, ptrdiff_t n_words, uint32_t *row_words,
                                  uint32_t *tile)
 {
-    ptrdiff_t last = n_pairs - 1, stride = last / BF16_CHUNK * BF16_CHUNK + BF16_CHUNK;
-    float *norms = (float *)(tile + n_pairs * BF16_ROWS), *residuals = norms + BF16_ROWS;
-    for (int i = 0; i < BF16_ROWS; i++) {
+    ptrdiff_t last = n_words - BOUND_WORDS, stride = last / WORD_CHUNK * WORD_CHUNK + WORD_CHUNK;
+    float *norms = (float *)(tile + n_words * WORD_ROWS), *residuals = norms + WORD_ROWS;
+    for (int i = 0; i < WORD_ROWS; i++) {
         vec_f32 sq_norm = set_f32(0), sq_residual = set_f32(0);
-        uint32_t *out = row_pairs + i * stride;
+        uint32_t *out = row_words + i * stride;
         if (i >= n) {
             memset(out, 0, (size_t)stride * sizeof(uint32_t));
             continue;
         }
-        for (ptrdiff_t first = 0; first < last; first += BF16_CHUNK)
-            FN(chunk_of_pairs)(rows, (const REAL *)rows->x + chosen[i] * rows->d, last, first, out + first, &sq_norm, &sq_residual);
-        norms[i] = norm_of_pairs(sq_norm, rows->d);
-        residuals[i] = norm_of_pairs(sq_residual, rows->d) + 0x1p-22f * norms[i];
+        for (ptrdiff_t first = 0; first < last; first += WORD_CHUNK)
+            FN(chunk_of_words)(rows, (const REAL *)rows->x + chosen[i] * rows->d, last, first, out + first, &sq_norm, &sq_residual);
+        norms[i] = norm_of_squares(sq_norm, rows->d);
+        residuals[i] = residual_of(norms[i], sq_residual, rows->d);
+#if BOUND_WORDS
         out[last] = pair_up_to(residuals[i], norms[i]);
+#endif
     }
-    pack_pairs(row_pairs, stride, n_pairs, tile);
+    pack_words(row_words, stride, n_words, tile);
 }
 
 /* The tile of the n rows chosen: of the working copy where there is one (a tile gets there when it is first needed), else
    packed to *tile. */
-static const uint32_t *FN(tile_of_pairs)(const kf_rows *rows, const ptrdiff_t *chosen, int n, ptrdiff_t n_pairs,
-                                         uint32_t *row_pairs, uint32_t *tile)
+static const uint32_t *FN(tile_of_words)(const kf_rows *rows, const ptrdiff_t *chosen, int n, ptrdiff_t n_words,
+                                         uint32_t *row_words, uint32_t *tile)
 {
-    ptrdiff_t first = chosen[0], number = first / BF16_ROWS;
-    int is_whole = first % BF16_ROWS == 0 && n == MIN_OF(BF16_ROWS, rows->n - first) && chosen[n - 1] - first == n - 1;
-    if (rows->pairs == NULL || !is_whole) {
-        FN(pack_filter_tile)(rows, chosen, n, n_pairs, row_pairs, tile);
+    ptrdiff_t first = chosen[0], number = first / WORD_ROWS;
+    int is_whole = first % WORD_ROWS == 0 && n == MIN_OF(WORD_ROWS, rows->n - first) && chosen[n - 1] - first == n - 1;
+    if (rows->words == NULL || !is_whole) {
+        FN(pack_filter_tile)(rows, chosen, n, n_words, row_words, tile);
         return tile;
     }
-    uint32_t *copy = rows->pairs + number * FN(length_of_pairs)(rows->d);
-    if (!rows->pairs_are_made[number])
-        FN(pack_filter_tile)(rows, chosen, n, n_pairs, row_pairs, copy);
-    rows->pairs_are_made[number] = 1;
+    uint32_t *copy = rows->words + number * FN(length_of_words)(rows->d);
+    if (!rows->words_are_made[number])
+        FN(pack_filter_tile)(rows, chosen, n, n_words, row_words, copy);
+    rows->words_are_made[number] = 1;
     return copy;
 }
 
@@ -141,13 +148,13 @@ static int32_t FN(nearer_of_two)(const kf_rows *rows, const kf_centers *centers,
 /* The norms of the rows of a tile, and after them those of what they lost. */
 ALWAYS_INLINE const float *FN(norms_of_tile)(const kf_filter *f, const uint32_t *tile)
 {
-    return (const float *)(tile + f->n_pairs * BF16_ROWS);
+    return (const float *)(tile + f->n_words * WORD_ROWS);
 }
 
 /* By how much the true score of a center may exceed that by which it was found, as far as rounding of the values goes. */
 ALWAYS_INLINE float FN(lost_by_values)(const kf_filter *f, float r, float e, int32_t center)
 {
-    return 2 * UP_TO_BF16 * (e * f->norms[center] + r * f->residuals[center]);
+    return 2 * UP_TO_WORD * (e * f->norms[center] + r * f->residuals[center]);
 }
 
 /* The sum of what two scores may have lost when they were added up, and the decider. */
@@ -162,8 +169,8 @@ static ptrdiff_t FN(pass)(const kf_rows *rows, const kf_centers *centers, const 
                           ptrdiff_t done, ptrdiff_t at, ptrdiff_t n, ptrdiff_t n_left, double *row64, kf_filter_scratch *s)
 {
     const kf_filter *f = &centers->filter;
-    const bf16_found *found = &s->found;
-    const float *norms = FN(norms_of_tile)(f, tile), *residuals = norms + BF16_ROWS;
+    const narrow_found *found = &s->found;
+    const float *norms = FN(norms_of_tile)(f, tile), *residuals = norms + WORD_ROWS;
     for (ptrdiff_t i = 0; i < n; i++) {
         float r = norms[i], e = residuals[i];
         int32_t label = found->index[at + i];
@@ -188,15 +195,15 @@ static ptrdiff_t FN(filter)(const kf_rows *rows, const kf_centers *centers, cons
     ptrdiff_t n_tiles = FN(filter_tiles)(centers), step = n_tiles == 1 ? f->n_groups : 1, n_left = 0, done = 0;
     const uint32_t *tile[KF_FILTER_TILES];
     while (done < n_rows && n_left * KF_FILTER_PAYS <= done) {
-        ptrdiff_t n_here = MIN_OF((done == 0 ? 1 : n_tiles) * BF16_ROWS, n_rows - done);
-        for (ptrdiff_t at = 0; at < n_here; at += BF16_ROWS)
-            tile[at / BF16_ROWS] = FN(tile_of_pairs)(rows, chosen + done + at, (int)MIN_OF(BF16_ROWS, n_here - at), f->n_pairs,
-                                                     s->pairs, s->tiles + at / BF16_ROWS * FN(length_of_pairs)(rows->d));
+        ptrdiff_t n_here = MIN_OF((done == 0 ? 1 : n_tiles) * WORD_ROWS, n_rows - done);
+        for (ptrdiff_t at = 0; at < n_here; at += WORD_ROWS)
+            tile[at / WORD_ROWS] = FN(tile_of_words)(rows, chosen + done + at, (int)MIN_OF(WORD_ROWS, n_here - at), f->n_words,
+                                                     s->words, s->tiles + at / WORD_ROWS * FN(length_of_words)(rows->d));
         for (ptrdiff_t g = 0; g < f->n_groups; g += step)
-            for (ptrdiff_t at = 0; at < n_here; at += BF16_ROWS)
-                BF16_SCORERS[f->width](tile[at / BF16_ROWS], f->groups, f->half_norms, f->n_pairs, g, g + step, &s->found, at);
-        for (ptrdiff_t at = 0; at < n_here; at += BF16_ROWS)
-            n_left = FN(pass)(rows, centers, tile[at / BF16_ROWS], chosen, done, at, MIN_OF(BF16_ROWS, n_here - at), n_left, row64, s);
+            for (ptrdiff_t at = 0; at < n_here; at += WORD_ROWS)
+                NARROW_SCORERS[f->width](tile[at / WORD_ROWS], f->groups, f->half_norms, f->n_words, g, g + step, &s->found, at);
+        for (ptrdiff_t at = 0; at < n_here; at += WORD_ROWS)
+            n_left = FN(pass)(rows, centers, tile[at / WORD_ROWS], chosen, done, at, MIN_OF(WORD_ROWS, n_here - at), n_left, row64, s);
         done += n_here;
     }
     for (; done < n_rows; done++)
@@ -211,14 +218,14 @@ static void FN(filter_scores)(const kf_rows *rows, const kf_centers *centers, pt
                               int32_t *names, float *scores)
 {
     const kf_filter *f = &centers->filter;
-    const bf16_found *found = &s->filter.found;
-    for (ptrdiff_t done = 0; done < n_rows; done += BF16_ROWS) {
-        int n_here = (int)MIN_OF(BF16_ROWS, n_rows - done);
+    const narrow_found *found = &s->filter.found;
+    for (ptrdiff_t done = 0; done < n_rows; done += WORD_ROWS) {
+        int n_here = (int)MIN_OF(WORD_ROWS, n_rows - done);
         for (int i = 0; i < n_here; i++)
             s->chosen[i] = first + done + i;
-        const uint32_t *tile = FN(tile_of_pairs)(rows, s->chosen, n_here, f->n_pairs, s->filter.pairs, s->filter.tiles);
-        const float *norms = FN(norms_of_tile)(f, tile), *residuals = norms + BF16_ROWS;
-        BF16_SCORERS[f->width](tile, f->groups, f->half_norms, f->n_pairs, 0, f->n_groups, found, 0);
+        const uint32_t *tile = FN(tile_of_words)(rows, s->chosen, n_here, f->n_words, s->filter.words, s->filter.tiles);
+        const float *norms = FN(norms_of_tile)(f, tile), *residuals = norms + WORD_ROWS;
+        NARROW_SCORERS[f->width](tile, f->groups, f->half_norms, f->n_words, 0, f->n_groups, found, 0);
         for (int i = 0; i < n_here; i++) {
             int32_t *name = names + (done + i) * 2;
             float *out = scores + (done + i) * 6, r = norms[i], e = residuals[i];

@@ -11,7 +11,7 @@ TARGET_BEGIN("avx2,fma,avx512f,avx512bw,avx512dq,avx512vl,avx512bf16,prefer-vect
 #endif
 
 #define ISA_NAME "avx512_bf16"
-#define HAS_FILTER 1
+#define NARROW_IS_BF16 1
 #define NATIVE_BF16_DOT(sum, a, b) _mm512_dpbf16_ps((__m512)(sum), (__m512bh)(a), (__m512bh)(b))
 #include "avx512.h"
 #include "both.h"

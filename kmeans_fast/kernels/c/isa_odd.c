@@ -4,7 +4,7 @@
 
 #if HAS_VECTORS
 #define ISA_NAME "odd"
-#define HAS_FILTER 1
+#define NARROW_IS_BF16 1
 #define VEC_BYTES 16
 #define POINT_VECTORS 1
 #define POINT_CENTERS 3

@@ -28,7 +28,7 @@ enum {
     KF_CACHE_LINE = 64
 };
 
-/* When rows go through the filter of bfloat16. */
+/* When rows go through the filter. */
 enum {
     KF_FILTER_ROWS = 64,
     KF_FILTER_PAYS = 3,           /* one of so many rows may stay open */
@@ -55,8 +55,8 @@ typedef struct {
     double fixed_scale;    /* power of two; all x * fixed_scale are whole numbers of at most 51 digits; 0: they are not */
     void *tiles;           /* working copy in the layout of lanes = points, or NULL */
     char *tile_is_made;    /* of each tile: whether it is in the copy yet */
-    uint32_t *pairs;       /* working copy in bfloat16 (filter.inc.h), or NULL */
-    char *pairs_are_made;  /* of each of its tiles */
+    uint32_t *words;       /* working copy in narrow values (narrow.h), or NULL */
+    char *words_are_made;  /* of each of its tiles */
 } kf_rows;
 
 /* Scores certify a row if second - best, less its rounding, exceeds a[0] + r a[1] + r^2 a[2], r = ||row||. */
@@ -64,13 +64,13 @@ typedef struct {
     double a[3];
 } kf_bound;
 
-/* Centers in bfloat16 (filter.inc.h). */
+/* Centers in narrow values (narrow.h). */
 typedef struct {
     int width;          /* centers of a group; 0: there is no filter */
-    ptrdiff_t n_groups, n_pairs;
-    uint32_t *groups;   /* n_groups x n_pairs x width pairs of values with turned signs */
+    ptrdiff_t n_groups, n_words;
+    uint32_t *groups;   /* n_groups x n_words x width, of values with turned signs */
     float *half_norms;  /* n_groups x width, as the next two; infinite for padding */
-    float *norms, *residuals; /* of a center in bfloat16, and of what it lost; rounded up */
+    float *norms, *residuals; /* of a center's narrow values, and of what they lost; rounded up */
     float a[3];         /* what sums may have lost */
 } kf_filter;
 
@@ -78,11 +78,11 @@ typedef struct {
 typedef struct {
     float *best, *second, *third;
     int32_t *index, *next;
-} bf16_found;
+} narrow_found;
 
 typedef struct {
-    uint32_t *pairs, *tiles;  /* the rows of a tile; some tiles */
-    bf16_found found;         /* of the rows of these tiles */
+    uint32_t *words, *tiles;  /* the rows of a tile; some tiles */
+    narrow_found found;       /* of the rows of these tiles */
     ptrdiff_t n_open;         /* rows of all calls that stayed open */
     int32_t *passed;          /* rows of a call: labels found */
     ptrdiff_t *left;          /* rows of a call, and one spare: places of those that stay open */
@@ -269,7 +269,8 @@ typedef struct {
     int tile_rows, vector_width;
     kf_survey (*survey)(const void *values, ptrdiff_t n, const double *origin);
     size_t (*tiles_bytes)(ptrdiff_t n, ptrdiff_t d);
-    size_t (*pairs_bytes)(ptrdiff_t n, ptrdiff_t d); /* NULL: there is no filter */
+    double filter_cost[2];     /* of a pass that leaves no row open, as a share of one without: [0] + [1] / d, measured */
+    size_t (*words_bytes)(ptrdiff_t n, ptrdiff_t d); /* NULL: there is no filter */
     kf_shape (*choose_shape)(const kf_rows *rows, ptrdiff_t n_rows, ptrdiff_t k);
     size_t (*centers_plan)(kf_centers *centers, char *arena);
     ptrdiff_t (*centers_parts)(const kf_centers *centers);
@@ -279,7 +280,7 @@ typedef struct {
     ptrdiff_t (*nearest)(const kf_rows *rows, const kf_centers *centers, ptrdiff_t first, ptrdiff_t n_rows,
                          kf_scratch *scratch, int32_t *labels, int64_t *moved, int32_t *before);
     void (*filter_scores)(const kf_rows *rows, const kf_centers *centers, ptrdiff_t first, ptrdiff_t n_rows,
-                          kf_scratch *scratch, int32_t *names, float *scores); /* NULL as pairs_bytes */
+                          kf_scratch *scratch, int32_t *names, float *scores); /* NULL as words_bytes */
     ptrdiff_t (*two_nearest)(const kf_rows *rows, const kf_centers *centers, const int64_t *chosen, ptrdiff_t n_chosen,
                              kf_scratch *scratch, int32_t *labels, float *upper, float *lower);
     void (*sum_by_label)(const kf_rows *rows, ptrdiff_t first, ptrdiff_t n_rows, ptrdiff_t first_d, ptrdiff_t n_d,

@@ -37,7 +37,7 @@ static kf_shape FN(choose_shape)(const kf_rows *rows, ptrdiff_t n_rows, ptrdiff_
         return KF_DECIDE_ONLY;
     if (rows->d > FN(LONGEST_POINT) && k >= FN(FEWEST_OF_PANEL))
         return KF_LANES_ARE_CENTERS;
-    int pays = n_rows >= KF_FILTER_ROWS && FN(filter_pays)(rows->d, k, rows->pairs != NULL);
+    int pays = n_rows >= KF_FILTER_ROWS && FN(filter_pays)(rows->d, k, rows->words != NULL);
     return HAS_FILTER && pays ? KF_FILTERED_POINTS : KF_LANES_ARE_POINTS;
 }
 
@@ -84,16 +84,18 @@ static size_t FN(centers_plan)(kf_centers *centers, char *arena)
         centers->half_norms = TAKE(REAL, centers->n_groups * centers->width);
     }
     centers->filter.width = 0;
+#if HAS_FILTER
     if (centers->shape == KF_FILTERED_POINTS) {
         kf_filter *f = &centers->filter;
         f->width = centers->width;
         f->n_groups = centers->n_groups;
-        f->n_pairs = (d + 1) / 2 + 1;
-        f->groups = TAKE(uint32_t, f->n_groups * f->n_pairs * f->width);
+        f->n_words = words_of(d);
+        f->groups = TAKE(uint32_t, f->n_groups * f->n_words * f->width);
         f->half_norms = TAKE(float, f->n_groups * f->width);
         f->norms = TAKE(float, f->n_groups * f->width);
         f->residuals = TAKE(float, f->n_groups * f->width);
     }
+#endif
     return offset;
 }
 
@@ -204,14 +206,14 @@ static size_t FN(scratch_plan)(const kf_rows *rows, const kf_centers *centers, i
 #if HAS_FILTER
     if (centers->filter.width > 0) {
         kf_filter_scratch *f = &scratch->filter;
-        ptrdiff_t n_pairs = centers->filter.n_pairs, n_tiles = FN(filter_tiles)(centers);
-        f->pairs = TAKE(uint32_t, BF16_ROWS * (n_pairs + BF16_CHUNK));
-        f->tiles = TAKE(uint32_t, n_tiles * FN(length_of_pairs)(d));
-        f->found.best = TAKE(float, n_tiles * BF16_ROWS);
-        f->found.second = TAKE(float, n_tiles * BF16_ROWS);
-        f->found.third = TAKE(float, n_tiles * BF16_ROWS);
-        f->found.index = TAKE(int32_t, n_tiles * BF16_ROWS);
-        f->found.next = TAKE(int32_t, n_tiles * BF16_ROWS);
+        ptrdiff_t n_words = centers->filter.n_words, n_tiles = FN(filter_tiles)(centers);
+        f->words = TAKE(uint32_t, WORD_ROWS * (n_words + WORD_CHUNK));
+        f->tiles = TAKE(uint32_t, n_tiles * FN(length_of_words)(d));
+        f->found.best = TAKE(float, n_tiles * WORD_ROWS);
+        f->found.second = TAKE(float, n_tiles * WORD_ROWS);
+        f->found.third = TAKE(float, n_tiles * WORD_ROWS);
+        f->found.index = TAKE(int32_t, n_tiles * WORD_ROWS);
+        f->found.next = TAKE(int32_t, n_tiles * WORD_ROWS);
         f->n_open = 0;
         f->passed = TAKE(int32_t, KF_ROWS_OF_CALL);
         f->left = TAKE(ptrdiff_t, KF_ROWS_OF_CALL + 1);

@@ -155,8 +155,7 @@ def test_few_rows_are_looked_at_where_clusters_lie_apart() -> None:
 
 
 def test_bounds_that_do_not_pay_are_given_up_and_awaited_longer(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("OF_A_MEASURED_ROW", "OF_A_FEATURE", "OF_A_SCORE_IN_GROUPS"):
-        monkeypatch.setattr(groups, name, 0)
+    monkeypatch.setitem(groups.COSTS, 8, groups.Costs(75, 0, 0, 0))
     monkeypatch.setattr(groups, "FEW_MOVED", 0.9)
     X = noise(3000, 8, "float64")
     shard, has_bounds, expected = shard_of(X, 32, "groups", get_backend("compiled")), [], []
@@ -164,7 +163,7 @@ def test_bounds_that_do_not_pay_are_given_up_and_awaited_longer(monkeypatch: pyt
         algorithm: Any = shard.algorithm
         has_bounds.append(algorithm._bounds is not None)
         expected.append(algorithm._aging)
-        monkeypatch.setattr(groups, "OF_A_MEASURED_ROW", 100_000 if has_bounds[-1] else 0)
+        monkeypatch.setitem(groups.COSTS, 8, groups.Costs(75, 100_000 if has_bounds[-1] else 0, 0, 0))
     first = has_bounds.index(True)
     assert first == 2
     assert has_bounds[first : first + groups.LOSSES + 1] == [True] * groups.LOSSES + [False]
@@ -181,6 +180,31 @@ def test_bounds_are_not_made_where_a_sample_says_that_they_would_not_pay() -> No
             if step.is_settled:
                 break
         assert any(has_bounds) is expected
+
+
+def test_bounds_are_not_made_for_the_last_steps_of_a_run() -> None:
+    X = blobs(20_000, 32, 64)
+
+    def used(max_iter: int) -> list[str]:
+        shard = shard_of(X, 64, "groups", get_backend("compiled"))
+        return [step.algorithm for step in iterate(shard, X[:64].copy(), max_iter)]
+
+    begin = used(40).index("groups")
+    assert used(begin + 1) == ["lloyd"] * (begin + 1)
+
+
+def test_the_bounds_of_a_sample_are_asked_when_they_are_old(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On noise, bounds that are new leave little to be scored, and more as they age."""
+    X = noise(20_000, 32)
+    asked = []
+    for n_passes in (2, groups.PASSES_ASKED):
+        monkeypatch.setattr(groups, "PASSES_ASKED", n_passes)
+        shard = shard_of(X, 64, "groups", get_backend("compiled"))
+        steps = list(iterate(shard, X[:64].copy(), 12))
+        algorithm: Any = shard.algorithm
+        moves = steps[-1].new_centers.astype(float) - steps[-1].centers
+        asked.append(algorithm._ask_sample(steps[-1].new_centers, (moves**2).sum(axis=1))[1])
+    assert asked[1] > 2 * asked[0]
 
 
 def test_a_sample_that_says_no_is_asked_again_when_the_run_is_a_quarter_longer(monkeypatch: pytest.MonkeyPatch) -> None:
