@@ -140,7 +140,7 @@ class Groups(Lloyd):
         return n_changed
 
     def _is_promising(self, centers: Array, sq_shifts: Floats) -> bool:
-        """Whether bounds are expected to make up for the first pass with them, which is little beside the run so far."""
+        """Whether bounds are expected to make up for their first pass, and that is little beside the run so far."""
         is_early = self.totals.share_moved > FEW_MOVED or self._n_passes <= self._passes_to_wait
         if is_early or self.rows.data_unit != 1.0:
             return False

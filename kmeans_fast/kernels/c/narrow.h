@@ -108,7 +108,11 @@ ALWAYS_INLINE void narrow(const float *RESTRICT low, const float *high, ptrdiff_
     }
 }
 
-ALWAYS_INLINE float residual_of(float norm, vec_f32 sq_residual, ptrdiff_t d) { return (void)norm, (void)sq_residual, (void)d, 0; }
+ALWAYS_INLINE float residual_of(float norm, vec_f32 sq_residual, ptrdiff_t d)
+{
+    (void)norm, (void)sq_residual, (void)d;
+    return 0;
+}
 
 ALWAYS_INLINE vec_f32 add_products(vec_f32 sum, words a, words b) { return sum + (vec_f32)a * (vec_f32)b; }
 
