@@ -10,7 +10,13 @@ from pathlib import Path
 from .builds import HOME, build, in_copy, require
 
 HERE = HOME / "arm64-machine"
-TESTS = ("tests/test_isas.py", "tests/test_laws.py", "tests/test_numerics_table.py", "tests/test_same_steps.py")
+TESTS = (
+    "tests/test_isas.py",
+    "tests/kernels/test_filter.py",
+    "tests/test_laws.py",
+    "tests/test_numerics_table.py",
+    "tests/test_same_steps.py",
+)
 WHEELS = ("numpy", "scikit-learn", "pytest", "hypothesis")
 DEBS = ("python3.11", "libpython3.11-dev", "libgomp1", "libstdc++6")
 
