@@ -97,7 +97,7 @@ def all_scenarios(n: int = 300) -> dict[str, Make]:
         found[f"sparse {algorithm} {dtype}"] = fitting(KMeans, X, algorithm=algorithm)
     for dtype in ("float32", "float64"):  # as small as these are chosen for
         many = {"init": "random", "n_init": 1, "n_threads": 1}
-        found[f"groups {dtype}"] = fitting(KMeans, rows(900, 32, dtype), k=100, algorithm="groups", **many)
+        found[f"groups {dtype}"] = fitting(KMeans, rows(1500, 32, dtype), k=100, algorithm="groups", **many)
         found[f"prefix {dtype}"] = fitting(KMeans, fading(600, 48, dtype), k=64, algorithm="prefix", **many)
         # where the instruction set has a filter, rows go through it and are copied for it
         found[f"filter {dtype}"] = fitting(KMeans, rows(600, 64, dtype), k=48, algorithm="lloyd", **many)
