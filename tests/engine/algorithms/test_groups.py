@@ -263,6 +263,7 @@ def test_totals_are_followed_only_after_few_rows_moved(monkeypatch: pytest.Monke
 
 def test_a_sample_in_another_unit_makes_no_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(groups, "FEW_MOVED", 1.0)
+    monkeypatch.setattr(groups, "RISK", 100)
     X, backend = noise(64 * 40, 64, "float64"), get_backend("compiled")
     X[::40] *= 1e-200  # those of the sample
     shard = Shard(backend, backend.prepare(X, copy_budget=1.5), 64, algorithm="groups")
