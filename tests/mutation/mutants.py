@@ -278,15 +278,15 @@ MUTANTS = [
     Mutant(
         "what a row loses to bfloat16 is measured",
         C + "filter.inc.h",
-        "residuals[i] = residual_of(",
-        "residuals[i] = 0 * residual_of(",
+        "residual_of(norms[i], sq_residual,",
+        "residual_of(norms[i], 0.0f * sq_residual,",
         FILTER,
     ),
     Mutant(
         "what a center loses to bfloat16 is measured",
         C + "filter.inc.h",
-        "lost = residual_of(",
-        "lost = 0 * residual_of(",
+        "residual_of(norm, sq_residual,",
+        "residual_of(norm, 0.0f * sq_residual,",
         FILTER,
     ),
     Mutant(

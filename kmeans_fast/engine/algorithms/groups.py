@@ -32,7 +32,7 @@ OF_A_SCORE = 6
 
 @dataclass(frozen=True, slots=True)
 class Costs:
-    """What passes with bounds cost, in the same unit: measured on CPUs on which they cost most."""
+    """What passes with bounds cost, in the same unit: measured on two CPUs, and nearer to the one where it is more."""
 
     row: float
     """That bounds pass over."""
