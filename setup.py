@@ -9,6 +9,7 @@ import os
 import sys
 import sysconfig
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from glob import glob
 from pathlib import Path
 
@@ -67,7 +68,11 @@ def flags():
 
 
 class BuildKernels(build_ext):
-    """build_ext that says in one sentence what is missing, and finds out whether there is OpenMP."""
+    """build_ext that says in one sentence what is missing, finds out whether there is OpenMP, and uses all CPUs."""
+
+    def finalize_options(self):
+        super().finalize_options()
+        self.parallel = self.parallel or True
 
     def build_extensions(self):
         if not self.can_build("int main(void) { return 0; }", [], []):
@@ -78,6 +83,7 @@ class BuildKernels(build_ext):
         for extension in self.extensions:
             extension.extra_compile_args += openmp[0] if openmp else []
             extension.extra_link_args += openmp[1] if openmp else []
+        self.compiler.compile = side_by_side(self.compiler.compile)
         super().build_extensions()
 
     def openmp_flags(self):
@@ -100,11 +106,22 @@ class BuildKernels(build_ext):
         return True
 
 
+def side_by_side(compile_all):
+    """The compiler's method, with a call for each source, as many at once as there are CPUs."""
+
+    def compile_each(sources, **options):
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            objects = pool.map(lambda source: compile_all([source], **options), sources)
+            return [path for paths in objects for path in paths]
+
+    return compile_each
+
+
 def extensions():
-    """One extension a .pyx; the C bodies belong to _kernels, the one door to them."""
+    """One extension a .pyx; the C bodies belong to _kernels, the one door to them, which takes longest."""
     compile_flags, link_flags = flags()
     headers = sorted(glob(f"{KERNELS}/c/*.h") + glob(f"{KERNELS}/c/*.def"))
-    for source in sorted(glob(f"{KERNELS}/_*.pyx")):
+    for source in sorted(glob(f"{KERNELS}/_*.pyx"), key=lambda path: Path(path).stem != "_kernels"):
         name = Path(source).stem
         bodies = sorted(glob(f"{KERNELS}/c/*.c")) if name == "_kernels" else []
         yield Extension(

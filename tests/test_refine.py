@@ -32,7 +32,8 @@ def fitted(X: Any, k: int = 30, weights: Any = None, **options: Any) -> KMeans:
 @pytest.mark.parametrize("weighted", [False, True])
 @pytest.mark.parametrize("metric", ["euclidean", "cosine"])
 def test_inertia_falls_to_the_same_bits_everywhere(row: Row, metric: str, weighted: bool, dtype: type) -> None:
-    X, weights = NOISE[:400].astype(dtype), WEIGHTS[:400] if weighted else None
+    n = row.rows(400)
+    X, weights = NOISE[:n].astype(dtype), WEIGHTS[:n] if weighted else None
     reference = fitted(X, 25, weights, refine="swap", metric=metric, backend="identity")
     assert reference.inertia_ < 0.995 * reference.inertias_[0], "nothing was refined"
     with in_use(row) as backend:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
+from tables import Row
 
 from kmeans_fast.backends import BACKENDS, get_backend
 from kmeans_fast.engine.loop import Iteration, finish, iterate, squared_shifts
@@ -72,7 +73,7 @@ AHEAD = [("int", 400, 3, 7), ("float", 900, 6, 5), ("weights", 500, 4, 6), ("lar
 def test_iterations_made_at_once_are_those_made_one_by_one(
     name: str, kind: str, n: int, d: int, k: int, dtype: type
 ) -> None:
-    rng, backend = np.random.default_rng(0), get_backend(name)
+    rng, backend, n = np.random.default_rng(0), get_backend(name), Row(name).rows(n, broadcast=n, loop=250)
     X = rng.integers(-20, 21, (n, d)).astype(dtype) if kind == "int" else rng.standard_normal((n, d)).astype(dtype)
     X *= 1e30 if kind == "large" else 1
     centers = X[:k].copy()

@@ -14,7 +14,7 @@ ENGINE = "kmeans_fast/engine/"
 KERNELS = ("tests/test_numerics_table.py", "tests/test_isas.py", "tests/test_laws.py")
 BOUNDS = ("tests/engine/algorithms", "tests/test_isas.py")
 FILTER = ("tests/kernels/test_filter.py",)
-SPARSE = ("tests/backends/test_csr.py", "tests/test_sparse.py")
+SPARSE = ("tests/backends/test_csr.py", "tests/test_sparse_kernels.py", "tests/test_sparse.py")
 UNITS = ("tests/backends/test_conditioning.py", "tests/backends/test_decider.py", "tests/test_numerics_table.py")
 ALGORITHMS = ("tests/engine/algorithms",)
 

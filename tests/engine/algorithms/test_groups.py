@@ -55,7 +55,7 @@ def test_the_bounds_hold_in_every_iteration(d: int, k: int, dtype: str, row: Row
             n_groups = algorithm._bounds.n_groups
             upper, lower = np.empty(len(X), np.float32), np.empty((len(X), n_groups), np.float32)
             algorithm._bounds.tell(mine.labels, upper, lower)
-            dists = np.sqrt(((X[:, None, :] - found.centers.astype(np.longdouble)) ** 2).sum(axis=-1))
+            dists = np.sqrt(((X[:, None, :] - found.centers.astype(np.float64)) ** 2).sum(axis=-1))
             assert (upper >= np.take_along_axis(dists, mine.labels[:, None], axis=1)[:, 0]).all()
             np.put_along_axis(dists, mine.labels[:, None], np.inf, axis=1)
             width, by_group = algorithm._bounds.width, dists[:, algorithm._bounds.order]

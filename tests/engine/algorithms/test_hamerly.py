@@ -43,7 +43,7 @@ def test_every_iteration_is_lloyds_and_the_bounds_hold(
         algorithm: Any = mine.algorithm
         if algorithm._upper is not None:
             n_bounded += 1
-            centers = found.centers.astype(np.longdouble)
+            centers = found.centers.astype(np.float64)
             dists = np.sqrt(((X[:, None, :] - centers) ** 2).sum(axis=-1))
             own = np.take_along_axis(dists, mine.labels[:, None], axis=1)[:, 0]
             np.put_along_axis(dists, mine.labels[:, None], np.inf, axis=1)

@@ -73,7 +73,7 @@ def test_every_iteration_is_lloyds_and_the_bounds_hold(kind: str, dtype: str, ro
         algorithm: Any = mine.algorithm
         assert algorithm._of_rows is not None, "no coordinates were used"
         upper, lower = algorithm._of_rows
-        centers = found.centers.astype(np.longdouble)
+        centers = found.centers.astype(np.float64)
         dists = np.sqrt(((X[:, None, :] - centers) ** 2).sum(axis=-1))
         own = np.take_along_axis(dists, mine.labels[:, None], axis=1)[:, 0]
         np.put_along_axis(dists, mine.labels[:, None], np.inf, axis=1)
