@@ -194,6 +194,7 @@ def test_every_number_of_threads_gives_the_same_bits(row: Row, dtype: str, weigh
     X, init = enough_to_share(row, 8, dtype)
     weights = np.random.default_rng(6).random(len(X)) if weighted else None
     with seven_threads_allowed(row):
+        # The references take no notice of the number, and are slow.
         max_iter, counts = (5, (1, 2, 3, 7)) if row.isa else (2, (1, 7))
         models = [fitted(row, X, init, weights, max_iter=max_iter, n_threads=n) for n in counts]
     for model in models[1:]:

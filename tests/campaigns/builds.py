@@ -59,7 +59,7 @@ def build(
     target = HOME / name
     copy_checkout(target, edits)
     env = os.environ | {"KMEANS_FAST_BUILD": profile, "KMEANS_FAST_SANITIZE": sanitize} | variables
-    command = [sys.executable, "setup.py", "-q", "build_ext", "--inplace", f"-j{os.cpu_count()}"]
+    command = [sys.executable, "setup.py", "-q", "build_ext", "--inplace"]
     run = subprocess.run(command, cwd=target, env=env, capture_output=True, text=True)
     if run.returncode != 0:
         raise RuntimeError(f"the build in {target} failed:\n{run.stdout[-3000:]}{run.stderr[-3000:]}")
