@@ -17,6 +17,9 @@ ROWS_AT_LEAST = 4096
 MOST_WORK = 10_000_000_000
 """Multiply-adds for which that many rows are too long a call."""
 
+DISTANCES_WITHOUT_VECTORS = 500_000_000
+"""Multiply-adds of one call that writes all distances in scalar code: 0.3 s, as they take three times what labels do."""
+
 LITTLE_WORK = 30_000_000
 """Multiply-adds of an iteration: beside so few, to spare the interpreter is worth more than bounds are."""
 
@@ -45,6 +48,15 @@ def work_of_call(work_per_row: int) -> int:
     (True, 4096, True)
     """
     return max(WORK, min(ROWS_AT_LEAST * work_per_row, MOST_WORK))
+
+
+def work_of_distances(work_per_row: int, isa: str) -> int:
+    """Multiply-adds of one kernel call that writes all distances.
+
+    >>> work_of_distances(100, "avx2"), work_of_distances(100, "scalar")
+    (2000000000, 500000000)
+    """
+    return DISTANCES_WITHOUT_VECTORS if isa == "scalar" else work_of_call(work_per_row)
 
 
 def steps_at_once(work: int) -> int:
