@@ -16,7 +16,7 @@ cdef enum:
     BLOCKS_OF_UNIT = 16
     TILES_OF_UNIT = 8
     FEWEST_DIGITS = 52          # of the sum of all terms: with fewer, their scale is chosen anew
-    FIRST_GROUPING = 8          # seeds; with fewer, few rows are out of reach
+    FIRST_GROUPING = 10         # seeds; with fewer, few rows are out of reach
     ROWS_OF_GROUP = 16          # on average, at least: to compare a candidate with all seeds is to be little work
     LINE = 8                    # int64 of a cache line
     CHANGES_AT_LEAST = 4096
