@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -17,8 +17,9 @@ from .shard import Shard
 from .slices import cache_slices
 
 
-@dataclass(frozen=True, slots=True)
-class Iteration:
+class Iteration(NamedTuple):
+    """What one iteration did. A tuple: small data make thousands a second; a frozen dataclass takes 2 us more each."""
+
     n_iter: int
     centers: Array
     """(k, d): the centers that the rows were assigned to."""

@@ -18,7 +18,7 @@ MOST_WORK = 10_000_000_000
 """Multiply-adds for which that many rows are too long a call."""
 
 DISTANCES_WITHOUT_VECTORS = 500_000_000
-"""Multiply-adds of one call that writes all distances in scalar code: 0.3 s, as they take three times what labels do."""
+"""Multiply-adds of one call that writes all distances in scalar code: 0.3 s, thrice what labels take."""
 
 LITTLE_WORK = 30_000_000
 """Multiply-adds of an iteration: beside so few, to spare the interpreter is worth more than bounds are."""
