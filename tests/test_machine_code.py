@@ -17,7 +17,7 @@ LIBRARIES = sorted(KERNELS.glob("_*.so"))
 OTHERS = [path for path in LIBRARIES if not path.name.startswith("_kernels.")]
 """Without files of their own for instruction sets."""
 
-REGISTERS = {"avx512_bf16": "zmm", "avx512": "zmm", "avx2": "ymm"}
+REGISTERS = {"avx512_bf16": "zmm", "avx512_vnni": "zmm", "avx512": "zmm", "avx2": "ymm"}
 """The widest registers that each of these files is to use; the others keep to SSE2."""
 
 needs_binutils = pytest.mark.skipif(
@@ -44,7 +44,7 @@ def files_of_functions(library: Path) -> dict[int, str]:
 
 @cache
 def instructions(library: Path) -> dict[str, Counter[str]]:
-    """Of each C file: all, those whose name begins with v (AVX and later), of bfloat16, and with wide registers."""
+    """Of each C file: all, those that begin with v (AVX and later), of bfloat16, whole numbers, wide registers."""
     files, file = files_of_functions(library), ""
     found: dict[str, Counter[str]] = {}
     for line in lines_of("objdump", "-d", "--no-show-raw-insn", str(library)):
@@ -55,6 +55,7 @@ def instructions(library: Path) -> dict[str, Counter[str]]:
             counts["all"] += 1
             counts["v"] += line.split("\t")[1].startswith("v")
             counts["bf16"] += "bf16ps" in line.split("\t")[1]
+            counts["whole"] += "vpdpwssd" in line.split("\t")[1]
             counts.update(set(re.findall(r"%([yz]mm)", line)))
     return found
 
@@ -68,6 +69,7 @@ def test_wide_instructions_are_in_their_own_files_only() -> None:
         assert found[f"isa_{name}.c"][register] > 1000
     assert found["isa_avx2.c"]["zmm"] == 0
     assert {file for file, counts in found.items() if counts["bf16"]} == {"isa_avx512_bf16.c"}
+    assert {file for file, counts in found.items() if counts["whole"]} == {"isa_avx512_vnni.c"}
     others = {file: counts["v"] for file, counts in found.items() if file.removesuffix(".c")[4:] not in REGISTERS}
     assert len(others) >= 5 and set(others.values()) == {0}, others
     assert found["isa_baseline.c"]["all"] > 10_000

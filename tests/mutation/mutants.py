@@ -276,17 +276,24 @@ MUTANTS = [
     ),
     # The filter.
     Mutant(
-        "what a row loses to bfloat16 is measured",
+        "what a row loses to narrow values is measured",
         C + "filter.inc.h",
-        "residual_of(norms[i], sq_residual,",
-        "residual_of(norms[i], 0.0f * sq_residual,",
+        "size_of_words(sq_norm, sq_residual, unit, rows->d)",
+        "size_of_words(sq_norm, 0.0f * sq_residual, unit, rows->d)",
         FILTER,
     ),
     Mutant(
-        "what a center loses to bfloat16 is measured",
+        "what a center loses to narrow values is measured",
         C + "filter.inc.h",
-        "residual_of(norm, sq_residual,",
-        "residual_of(norm, 0.0f * sq_residual,",
+        "size_of_words(sq_norm, sq_residual, unit, d)",
+        "size_of_words(sq_norm, 0.0f * sq_residual, unit, d)",
+        FILTER,
+    ),
+    Mutant(
+        "sums of whole numbers stay within 32 bits",
+        C + "words_whole.h",
+        "MOST_UNITS = 43000",
+        "MOST_UNITS = 60000",
         FILTER,
     ),
     Mutant(

@@ -2,7 +2,8 @@
  *
  * The includer sets ISA, VEC_BYTES (0: no vectors), and the tiles in vectors, so that they are the same for float
  * and double: POINT_VECTORS x POINT_CENTERS where lanes are points, BLOCK_TILE_ROWS x PANEL_VECTORS where they are
- * centers. With NARROW_IS_BF16, bfloat16 goes before the scores of both; else float before those of double (narrow.h).
+ * centers. With NARROW_IS_WHOLE or NARROW_IS_BF16, whole numbers or bfloat16 go before the scores of both; else float before those of
+ * double (narrow.h).
  */
 #include "kernels.h"
 
@@ -10,8 +11,11 @@
 #ifndef NARROW_IS_BF16
 #define NARROW_IS_BF16 0
 #endif
+#ifndef NARROW_IS_WHOLE
+#define NARROW_IS_WHOLE 0
+#endif
 /* Of the REAL that there is. */
-#define HAS_FILTER (NARROW_IS_BF16 || (VEC_BYTES > 0 && !REAL_IS_FLOAT))
+#define HAS_FILTER (NARROW_IS_BF16 || NARROW_IS_WHOLE || (VEC_BYTES > 0 && !REAL_IS_FLOAT))
 
 /* Vectors of both come first: the bodies for double use those of float too. */
 #include "real_f64.h"
@@ -43,7 +47,7 @@
         .add_seed = csr_add_seed_##suffix, .sq_spread = csr_sq_spread_##suffix, .distances = csr_distances_##suffix,                                    \
     }
 
-#if NARROW_IS_BF16
+#if NARROW_IS_BF16 || NARROW_IS_WHOLE
 #define OF_FILTER_f32(function) function
 #else
 #define OF_FILTER_f32(function) NULL

@@ -20,10 +20,12 @@ static int cpu_has_avx512(void)
 }
 
 static int cpu_has_avx512_bf16(void) { return cpu_has_avx512() && __builtin_cpu_supports("avx512bf16"); }
+static int cpu_has_avx512_vnni(void) { return cpu_has_avx512() && __builtin_cpu_supports("avx512vnni"); }
 #else
 static int cpu_has_avx2_fma(void) { return 0; }
 static int cpu_has_avx512(void) { return 0; }
 static int cpu_has_avx512_bf16(void) { return 0; }
+static int cpu_has_avx512_vnni(void) { return 0; }
 #endif
 
 /* Each isa_<name>.c gives its table, or NULL where this compiler can't make it. */

@@ -1,6 +1,6 @@
 /* The filter: narrower values (narrow.h) tell most rows their nearest center, about twice as fast; the others go on.
  *
- * Of rows x and centers c, shifted and scaled, it sees x^ and c^, rounded to bfloat16. By Cauchy and Schwarz
+ * Of rows x and centers c, shifted and scaled, it sees x^ and c^, rounded to bfloat16 or to whole numbers. By Cauchy and Schwarz
  *
  *     |x.c - x^.c^| <= ||x - x^|| ||c^|| + ||x|| ||c - c^|| =: E(x, c),
  *
@@ -12,48 +12,90 @@
  * 2002, section 3.1). The unit may take denormals for zeros: each of the steps loses at most FLT_MIN (1 + r + C), where
  * r = ||x|| and C is the longest center's norm. The decider's error is as in bound_of().
  *
+ * Whole numbers of 16 bits, each row's and center's of a unit of its own, lose a few 2^-16 of the norm and add up to 32 bits
+ * without an error: no sum of products exceeds MOST_UNITS^2, by Cauchy and Schwarz again. To become a float, to be multiplied
+ * by both units and added to half a norm takes four roundings, for which gamma_16 is ample. Their E is as above.
+ *
  * Where rows and centers of float64 are rounded to float32 instead, x^ and c^ lose 2^-24 of each value, or what vanishes:
  * no more than two further links of the chain. So E = 0, and gamma_m is for roundoff 2^-24.
  */
 
+/* The unit of the words of a row or a center. */
+ALWAYS_INLINE float FN(unit_for)(const kf_rows *rows, const REAL *RESTRICT x)
+{
+#if NARROW_IS_WHOLE
+    const REAL *RESTRICT origin = (const REAL *)rows->origin;
+    REAL scale = (REAL)rows->scale, largest = 0, sum = 0, lanes[L];
+    ptrdiff_t t = 0;
+    V scales = FN(set)(scale), low = FN(set)(0), high = low, sums = low;
+    for (; t + L <= rows->d; t += L) {
+        V value = FN(load)(x + t) * scales - FN(load)(origin + t);
+        low = FN(min)(low, value);
+        high = FN(max)(high, value);
+        sums += value * value;
+    }
+    FN(store)(lanes, FN(max)(high, -low));
+    for (int lane = 0; lane < L; lane++)
+        largest = MAX_OF(largest, lanes[lane]);
+    sum = FN(sum_lanes)(sums);
+    for (; t < rows->d; t++) {
+        REAL value = FN(shifted)(x[t], scale, origin[t]);
+        largest = MAX_OF(largest, value < 0 ? -value : value);
+        sum += value * value;
+    }
+    return unit_of((float)largest, (float)SQRT(sum));
+#else
+    (void)rows, (void)x;
+    return 1;
+#endif
+}
+
 /* Chunk of words from word first on of a row or a center, which has n_words of features. */
 ALWAYS_INLINE void FN(chunk_of_words)(const kf_rows *rows, const REAL *RESTRICT x, ptrdiff_t n_words, ptrdiff_t first,
-                                      uint32_t *out, vec_f32 *sq_norm, vec_f32 *sq_residual)
+                                      float unit, uint32_t *out, vec_f32 *sq_norm, vec_f32 *sq_residual)
 {
-    float low[WORD_CHUNK] = {0}, high[WORD_CHUNK] = {0};
+    float parts[FEATURES_OF_WORD][WORD_CHUNK];
     const REAL *RESTRICT origin = (const REAL *)rows->origin;
     REAL scale = (REAL)rows->scale;
-    ptrdiff_t n_low = MIN_OF(WORD_CHUNK, n_words - first), n_high = MIN_OF(n_low, rows->d - n_words - first);
-    for (ptrdiff_t t = 0; t < n_low; t++)
-        low[t] = (float)FN(shifted)(x[first + t], scale, origin[first + t]);
-    for (ptrdiff_t t = 0; t < n_high; t++)
-        high[t] = (float)FN(shifted)(x[n_words + first + t], scale, origin[n_words + first + t]);
-    narrow(low, high, n_low, out, sq_norm, sq_residual);
+    ptrdiff_t n_here = MIN_OF(WORD_CHUNK, n_words - first);
+    for (int part = 0; part < FEATURES_OF_WORD; part++) {
+        ptrdiff_t from = part * n_words + first, n = MAX_OF(0, MIN_OF(n_here, rows->d - from));
+        for (ptrdiff_t t = 0; t < n; t++)
+            parts[part][t] = (float)FN(shifted)(x[from + t], scale, origin[from + t]);
+        for (ptrdiff_t t = n; t % WORD_LANES != 0 || t < n_here; t++)
+            parts[part][t] = 0;
+    }
+    narrow((const float(*)[WORD_CHUNK])parts, n_here, unit, out, sq_norm, sq_residual);
 }
 
 /* A group of centers, with turned signs. */
 static void FN(pack_filter_group)(const kf_rows *rows, kf_centers *centers, ptrdiff_t group)
 {
     kf_filter *f = &centers->filter;
-    ptrdiff_t last = f->n_words - BOUND_WORDS;
+    ptrdiff_t last = f->n_words - BOUND_WORDS, d = rows->d;
     uint32_t *RESTRICT out = f->groups + group * f->n_words * f->width;
     for (int q = 0; q < f->width; q++) {
         ptrdiff_t j = group * f->width + q;
+        const REAL *c = (const REAL *)centers->c + j * d;
+        int is_real = j < centers->k;
+        float unit = is_real ? FN(unit_for)(rows, c) : 0;
         vec_f32 sq_norm = set_f32(0), sq_residual = set_f32(0);
         for (ptrdiff_t first = 0; first < last; first += WORD_CHUNK) {
             uint32_t chunk[WORD_CHUNK] = {0};
-            if (j < centers->k)
-                FN(chunk_of_words)(rows, (const REAL *)centers->c + j * rows->d, last, first, chunk, &sq_norm, &sq_residual);
+            if (is_real)
+                FN(chunk_of_words)(rows, c, last, first, unit, chunk, &sq_norm, &sq_residual);
             for (ptrdiff_t t = 0; t < MIN_OF(WORD_CHUNK, last - first); t++)
-                out[(first + t) * f->width + q] = chunk[t] ^ SIGNS_OF_WORD;
+                out[(first + t) * f->width + q] = turned(chunk[t]);
         }
-        float norm = norm_of_squares(sq_norm, rows->d), lost = residual_of(norm, sq_residual, rows->d);
+        narrow_size size = size_of_words(sq_norm, sq_residual, unit, d);
+        size.norm += size.residual;
 #if BOUND_WORDS
-        out[last * f->width + q] = j < centers->k ? pair_up_to(norm + lost, lost) ^ SIGNS_OF_WORD : 0;
+        out[last * f->width + q] = is_real ? bound_of_center(&size) : 0;
 #endif
-        f->half_norms[j] = j < centers->k ? (float)(0.5 * centers->sq_norms[j]) : INFINITY;
-        f->norms[j] = j < centers->k ? norm + lost : 0;
-        f->residuals[j] = j < centers->k ? lost : 0;
+        f->half_norms[j] = is_real ? (float)(0.5 * centers->sq_norms[j]) : INFINITY;
+        f->norms[j] = is_real ? size.norm : 0;
+        f->residuals[j] = is_real ? size.residual : 0;
+        f->units[j] = unit;
     }
 }
 
@@ -61,7 +103,7 @@ static void FN(pack_filter_group)(const kf_rows *rows, kf_centers *centers, ptrd
 static void FN(bind_filter)(kf_centers *centers)
 {
     kf_filter *f = &centers->filter;
-    double d = (double)centers->d, C = 0.0, m = (d + 8) * (NARROW_IS_BF16 ? 0x1p-23 : 0x1p-24), up = 1 + 0x1p-18;
+    double d = (double)centers->d, C = 0.0, m = NARROW_IS_WHOLE ? 16 * 0x1p-24 : (d + 8) * (NARROW_IS_BF16 ? 0x1p-23 : 0x1p-24), up = 1 + 0x1p-18;
     double gamma = m / (1 - m), decider = (d + 3) * 0x1p-53, vanished = 16 * (d + 8) * (double)FLT_MIN;
     for (ptrdiff_t j = 0; j < centers->k; j++)
         C = MAX_OF(C, f->norms[j] < 0x1p60f ? (double)f->norms[j] + 2 * (double)f->residuals[j] : INFINITY);
@@ -81,8 +123,8 @@ static ptrdiff_t FN(filter_tiles)(const kf_centers *centers)
     return bytes_of_centers <= KF_FILTER_BYTES ? 1 : MAX_OF(1, MIN_OF(KF_FILTER_TILES, KF_FILTER_BYTES / bytes_of_tile));
 }
 
-/* Values of a tile of words; after the words come the norms of the rows, and those of what they lost. */
-ALWAYS_INLINE ptrdiff_t FN(length_of_words)(ptrdiff_t d) { return (words_of(d) + 2) * WORD_ROWS; }
+/* Values of a tile of words, and of what comes after them. */
+ALWAYS_INLINE ptrdiff_t FN(length_of_words)(ptrdiff_t d) { return (words_of(d) + 3) * WORD_ROWS; }
 
 static size_t FN(words_bytes)(ptrdiff_t n, ptrdiff_t d)
 {
@@ -94,21 +136,26 @@ static void FN(pack_filter_tile)(const kf_rows *rows, const ptrdiff_t *chosen, i
                                  uint32_t *tile)
 {
     ptrdiff_t last = n_words - BOUND_WORDS, stride = last / WORD_CHUNK * WORD_CHUNK + WORD_CHUNK;
-    float *norms = (float *)(tile + n_words * WORD_ROWS), *residuals = norms + WORD_ROWS;
+    float *norms = (float *)(tile + n_words * WORD_ROWS), *residuals = norms + WORD_ROWS, *units = residuals + WORD_ROWS;
     for (int i = 0; i < WORD_ROWS; i++) {
         vec_f32 sq_norm = set_f32(0), sq_residual = set_f32(0);
         uint32_t *out = row_words + i * stride;
         if (i >= n) {
             memset(out, 0, (size_t)stride * sizeof(uint32_t));
+            norms[i] = residuals[i] = units[i] = 0;
             continue;
         }
+        const REAL *x = (const REAL *)rows->x + chosen[i] * rows->d;
+        float unit = FN(unit_for)(rows, x);
         for (ptrdiff_t first = 0; first < last; first += WORD_CHUNK)
-            FN(chunk_of_words)(rows, (const REAL *)rows->x + chosen[i] * rows->d, last, first, out + first, &sq_norm, &sq_residual);
-        norms[i] = norm_of_squares(sq_norm, rows->d);
-        residuals[i] = residual_of(norms[i], sq_residual, rows->d);
+            FN(chunk_of_words)(rows, x, last, first, unit, out + first, &sq_norm, &sq_residual);
+        narrow_size size = size_of_words(sq_norm, sq_residual, unit, rows->d);
 #if BOUND_WORDS
-        out[last] = pair_up_to(residuals[i], norms[i]);
+        out[last] = bound_of_row(&size);
 #endif
+        norms[i] = size.norm;
+        residuals[i] = size.residual;
+        units[i] = unit;
     }
     pack_words(row_words, stride, n_words, tile);
 }
@@ -201,7 +248,7 @@ static ptrdiff_t FN(filter)(const kf_rows *rows, const kf_centers *centers, cons
                                                      s->words, s->tiles + at / WORD_ROWS * FN(length_of_words)(rows->d));
         for (ptrdiff_t g = 0; g < f->n_groups; g += step)
             for (ptrdiff_t at = 0; at < n_here; at += WORD_ROWS)
-                NARROW_SCORERS[f->width](tile[at / WORD_ROWS], f->groups, f->half_norms, f->n_words, g, g + step, &s->found, at);
+                NARROW_SCORERS[f->width](tile[at / WORD_ROWS], f, g, g + step, &s->found, at);
         for (ptrdiff_t at = 0; at < n_here; at += WORD_ROWS)
             n_left = FN(pass)(rows, centers, tile[at / WORD_ROWS], chosen, done, at, MIN_OF(WORD_ROWS, n_here - at), n_left, row64, s);
         done += n_here;
@@ -225,7 +272,7 @@ static void FN(filter_scores)(const kf_rows *rows, const kf_centers *centers, pt
             s->chosen[i] = first + done + i;
         const uint32_t *tile = FN(tile_of_words)(rows, s->chosen, n_here, f->n_words, s->filter.words, s->filter.tiles);
         const float *norms = FN(norms_of_tile)(f, tile), *residuals = norms + WORD_ROWS;
-        NARROW_SCORERS[f->width](tile, f->groups, f->half_norms, f->n_words, 0, f->n_groups, found, 0);
+        NARROW_SCORERS[f->width](tile, f, 0, f->n_groups, found, 0);
         for (int i = 0; i < n_here; i++) {
             int32_t *name = names + (done + i) * 2;
             float *out = scores + (done + i) * 6, r = norms[i], e = residuals[i];

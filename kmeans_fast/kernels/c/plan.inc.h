@@ -23,9 +23,13 @@ static ptrdiff_t FN(tiles_at_once)(ptrdiff_t d, ptrdiff_t k, ptrdiff_t block_row
     return MAX_OF(1, MIN_OF(n_tiles, FN(MOST_TILES)));
 }
 
-/* Whether the filter pays: with a working copy, or where rows have to be rounded for it each time. */
+/* Whether the filter pays: with a working copy, or where rows have to be rounded for it each time. Measured. */
 static int FN(filter_pays)(ptrdiff_t d, ptrdiff_t k, int is_copied)
 {
+    if (NARROW_IS_WHOLE && REAL_IS_FLOAT)
+        return is_copied ? d >= 24 && k * d >= 1536 : k >= 96 && k * d >= 14000;
+    if (NARROW_IS_WHOLE)
+        return is_copied ? d >= 12 && k >= 16 : d >= 32 && k >= 24 && k * d >= 2048;
     if (REAL_IS_FLOAT)
         return is_copied ? d >= 40 && k >= 48 : d >= 64 && k >= 40;
     return is_copied ? d >= 12 && k >= 32 : d >= 16 && k >= 16 && k * d >= 1280;
@@ -94,6 +98,7 @@ static size_t FN(centers_plan)(kf_centers *centers, char *arena)
         f->half_norms = TAKE(float, f->n_groups * f->width);
         f->norms = TAKE(float, f->n_groups * f->width);
         f->residuals = TAKE(float, f->n_groups * f->width);
+        f->units = TAKE(float, f->n_groups * f->width);
     }
 #endif
     return offset;

@@ -1,0 +1,39 @@
+/* Words that are floats: what these lost is counted with the sums (narrow.h). */
+#define FEATURES_OF_WORD 1
+#define BOUND_WORDS 0
+#define FILTER_COST_f64 {0.48, 2.5}
+
+ALWAYS_INLINE uint32_t turned(uint32_t word) { return word ^ 0x80000000; }
+
+static const float UP_TO_WORD = 1;
+
+/* n words, rounded up to whole vectors, of the floats parts; their squares are added to the sum. */
+ALWAYS_INLINE void narrow(const float (*parts)[WORD_CHUNK], ptrdiff_t n, float unit, uint32_t *RESTRICT out, vec_f32 *sq_norm,
+                          vec_f32 *sq_residual)
+{
+    (void)unit, (void)sq_residual;
+    for (ptrdiff_t t = 0; t < n; t += WORD_LANES) {
+        vec_f32 a = load_f32(parts[0] + t);
+        memcpy(out + t, &a, sizeof a);
+        *sq_norm += a * a;
+    }
+}
+
+ALWAYS_INLINE narrow_size size_of_words(vec_f32 sq_norm, vec_f32 sq_residual, float unit, ptrdiff_t d)
+{
+    (void)sq_residual;
+    narrow_size size = {norm_of_squares(sq_norm, d), 0, unit};
+    return size;
+}
+
+typedef vec_f32 narrow_sum;
+
+ALWAYS_INLINE narrow_sum first_sum(float half_norm) { return set_f32(half_norm); }
+
+ALWAYS_INLINE vec_f32 score_of(narrow_sum sum, float half_norm, float unit_of_center, vec_f32 unit_of_row)
+{
+    (void)half_norm, (void)unit_of_center, (void)unit_of_row;
+    return sum;
+}
+
+ALWAYS_INLINE narrow_sum add_products(narrow_sum sum, words a, words b) { return sum + (vec_f32)a * (vec_f32)b; }
