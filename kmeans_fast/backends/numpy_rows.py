@@ -48,6 +48,10 @@ class NumpyRows:
     def values_per_row(self) -> int:
         return max(1, self.X.nnz // self.n) if self.is_sparse else self.d
 
+    @property
+    def slowness(self) -> int:
+        return 1
+
     def part(self, rows: slice | Indices) -> Array:
         """These rows as an array (m, d): of a matrix in CSR, no more of it than a chunk."""
         return take_rows(self.X, rows)

@@ -80,7 +80,7 @@ def plus_plus(
     seeds = backend.make_seeds(rows, int(chosen[0]), np.empty(rows.n), n_threads=n_threads)
     candidates, gains = np.empty(n_trials, dtype=np.int64), np.empty(n_trials, dtype=np.int64)
     # A few candidates at a time where all of them would keep an interrupt waiting.
-    at_once = list(slices.row_slices(0, n_trials, rows.n * rows.values_per_row, slices.WORK, alignment=1))
+    at_once = list(slices.row_slices(0, n_trials, slices.work_of_row(rows, rows.n), slices.WORK, alignment=1))
     for i in range(1, k):
         backend.draw_rows(rows, seeds, random_state.uniform(size=n_trials), candidates)
         for first, stop in at_once:

@@ -12,7 +12,7 @@ from ..backends.ordered_sums import SUM_BLOCK, group_borders
 from ..backends.protocol import Array, Backend, Floats, Indices, Labels, Rows
 from .algorithms import ALGORITHMS
 from .partials import Partials
-from .slices import cache_slices, row_slices
+from .slices import cache_slices, row_slices, work_of_row
 
 LEAST_IN_UNITS = 2.0**-900
 """Of an inertia: below it, squared distances may have vanished in the units of the data."""
@@ -110,7 +110,7 @@ class Shard:
 def assign(backend: Backend, rows: Rows, centers: Array, labels: Labels, n_threads: int) -> int:
     """Write the nearest center of every row to labels (n,); return how many changed."""
     n_changed = 0
-    for start, stop in row_slices(0, rows.n, len(centers) * rows.values_per_row):
+    for start, stop in row_slices(0, rows.n, work_of_row(rows, len(centers), n_threads)):
         n_changed += backend.nearest(rows, start, stop, centers, labels[start:stop], n_threads=n_threads)
     return n_changed
 
@@ -118,7 +118,7 @@ def assign(backend: Backend, rows: Rows, centers: Array, labels: Labels, n_threa
 def label_sq_dists(backend: Backend, rows: Rows, centers: Array, labels: Labels, n_threads: int) -> Floats:
     """Squared distance (n,) of each row to the center that its label names."""
     sq_dists = np.empty(rows.n)
-    for start, stop in row_slices(0, rows.n, rows.d):
+    for start, stop in row_slices(0, rows.n, rows.d * rows.slowness):
         part = slice(start, stop)
         backend.label_sq_dists(rows, start, stop, centers, labels[part], sq_dists[part], n_threads=n_threads)
     return sq_dists
@@ -127,7 +127,7 @@ def label_sq_dists(backend: Backend, rows: Rows, centers: Array, labels: Labels,
 def inertia(backend: Backend, rows: Rows, centers: Array, labels: Labels, n_threads: int) -> float:
     """Weighted sum of squared distances of the rows to the centers that labels (n,) name."""
     total = 0.0
-    for start, stop in row_slices(0, rows.n, rows.d, alignment=SUM_BLOCK):
+    for start, stop in row_slices(0, rows.n, rows.d * rows.slowness, alignment=SUM_BLOCK):
         total = backend.inertia(rows, start, stop, centers, labels[start:stop], total, n_threads=n_threads)
     return total
 

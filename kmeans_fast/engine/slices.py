@@ -1,27 +1,29 @@
-"""Work cut into pieces of well below a second, so that an interrupt is seen between two kernel calls."""
+"""Work cut into pieces of well below a second, so that an interrupt is seen between two kernel calls.
+
+Work is counted in multiply-adds of the widest vectors; others take ``rows.slowness`` times as long.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 from ..backends.ordered_sums import GROUP_ALIGNMENT
-from ..backends.protocol import Indices
+from ..backends.protocol import Indices, Rows
 
 WORK = 2_000_000_000
-"""Multiply-adds in one kernel call: on one core about 0.03 s with wide vectors, 0.5 s without any."""
+"""Of one kernel call and thread: about 0.04 s."""
 
+ROWS_OF_UNIT = 512
+"""Rows that a thread takes up at a time: a call of fewer has one thread at work."""
 
 ROWS_AT_LEAST = 4096
 """Rows of one kernel call: with fewer, threads wait for each other, and centers are packed too often for them."""
 
 MOST_WORK = 10_000_000_000
-"""Multiply-adds for which that many rows are too long a call."""
-
-DISTANCES_WITHOUT_VECTORS = 500_000_000
-"""Multiply-adds of one call that writes all distances in scalar code: 0.3 s, thrice what labels take."""
+"""With which that many rows are too long a call."""
 
 LITTLE_WORK = 30_000_000
-"""Multiply-adds of an iteration: beside so few, to spare the interpreter is worth more than bounds are."""
+"""Multiply-adds of an iteration, of any width: beside so few, to spare the interpreter is worth more than bounds."""
 
 MOST_STEPS = 16
 """Iterations of one kernel call: beyond, they save little."""
@@ -41,22 +43,27 @@ def cache_slices(n: int, width: int) -> Iterator[slice]:
         yield slice(first, min(first + step, n))
 
 
+def work_of_row(rows: Rows, k: int, n_threads: int = 1) -> int:
+    """Of a row that meets k centers, for each of the threads that share the rows of a call."""
+    return shared(k * rows.values_per_row * rows.slowness, n_threads)
+
+
+def shared(work_per_row: int, n_threads: int) -> int:
+    """What is left for each thread; all of it where a call is no more than one thread's rows.
+
+    >>> shared(1000, 8), shared(10**8, 8)
+    (125, 100000000)
+    """
+    return max(1, work_per_row // n_threads) if work_per_row * ROWS_OF_UNIT <= MOST_WORK else work_per_row
+
+
 def work_of_call(work_per_row: int) -> int:
-    """Multiply-adds of one kernel call: WORK, or more where that is few rows.
+    """Of one kernel call: WORK, or more where that is few rows.
 
     >>> work_of_call(100) == WORK, work_of_call(1_000_000) // 1_000_000, work_of_call(10**8) == MOST_WORK
     (True, 4096, True)
     """
     return max(WORK, min(ROWS_AT_LEAST * work_per_row, MOST_WORK))
-
-
-def work_of_distances(work_per_row: int, isa: str) -> int:
-    """Multiply-adds of one kernel call that writes all distances.
-
-    >>> work_of_distances(100, "avx2"), work_of_distances(100, "scalar")
-    (2000000000, 500000000)
-    """
-    return DISTANCES_WITHOUT_VECTORS if isa == "scalar" else work_of_call(work_per_row)
 
 
 def steps_at_once(work: int) -> int:

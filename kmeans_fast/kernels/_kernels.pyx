@@ -184,6 +184,10 @@ cdef class Rows:
         return self.c.d
 
     @property
+    def slowness(self):
+        return max(1, 16 // self.table.vector_width)
+
+    @property
     def data_unit(self):
         return self.c.data_unit
 

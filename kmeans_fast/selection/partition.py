@@ -49,7 +49,7 @@ class Partition:
     def means(self) -> Floats:
         """Means of the clusters (k, d), in data_unit."""
         sums, mass = np.zeros((2, self.k, self.rows.d)), np.zeros((2, self.k))
-        for run in group_runs(group_borders(self.rows.n, self.k), self.rows.d):
+        for run in group_runs(group_borders(self.rows.n, self.k), self.rows.d * self.rows.slowness):
             some = self.labels[run[0] : run[-1]]
             self.backend.sum_by_label(self.rows, run, some, sums, mass, n_threads=self.n_threads)
         return quotients(sums, mass, 1.0, np.float64)

@@ -13,8 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from .._validation import check_rng
-from ..backends.protocol import Backend, Floats, Indices, Labels, take_rows
-from ..engine.slices import WORK, row_slices
+from ..backends.protocol import Backend, Floats, Indices, Labels, Rows, take_rows
+from ..engine.slices import WORK, row_slices, work_of_call, work_of_row
 from .partition import Partition, check_cluster_count, partition
 
 Flags = npt.NDArray[np.bool_]
@@ -188,9 +188,9 @@ def exact_silhouettes(part: Partition) -> Floats:
     rows = part.backend.take(part.rows, order)
     starts = np.concatenate([[0], np.cumsum(part.sizes)]).astype(np.int64)
     silhouettes = np.empty(rows.n)
-    for start, stop in row_slices(0, rows.n, rows.n * rows.values_per_row):
+    for start, stop in row_slices(0, rows.n, work_of_row(rows, rows.n)):
         sums = np.zeros((stop - start, part.k))
-        for first, last in point_slices(rows.n, rows.d, rows.is_sparse):
+        for first, last in point_slices(rows):
             points = take_rows(rows.X, slice(first, last))
             some = np.clip(starts - first, 0, last - first)
             part.backend.sum_distances(rows, start, stop, points, some, sums, n_threads=part.n_threads)
@@ -199,10 +199,10 @@ def exact_silhouettes(part: Partition) -> Floats:
     return silhouettes
 
 
-def point_slices(n: int, d: int, is_sparse: bool) -> list[tuple[int, int]]:
+def point_slices(rows: Rows) -> list[tuple[int, int]]:
     """Points for one call: so many that ROWS_OF_CALL rows are soon done with them, and that fit as an array."""
-    most = DENSE_VALUES // d if is_sparse else WORK // (ROWS_OF_CALL * d)
-    return list(row_slices(0, n, 1, work=max(1, most), alignment=1))
+    most = DENSE_VALUES // rows.d if rows.is_sparse else WORK // work_of_row(rows, ROWS_OF_CALL)
+    return list(row_slices(0, rows.n, 1, work=max(1, most), alignment=1))
 
 
 def silhouettes_of(sums: Floats, labels: Labels, sizes: Indices, is_alone: Flags) -> Floats:
@@ -228,7 +228,9 @@ def simplified_silhouettes(part: Partition) -> Floats:
     check_cluster_count(part, "simplified silhouette")
     rows, k, centers = part.rows, part.k, part.centers
     silhouettes = np.empty(rows.n)
-    for start, stop in row_slices(0, rows.n, k, work=OUT_VALUES):
+    per_center = rows.d * rows.slowness
+    work = min(OUT_VALUES * per_center, work_of_call(k * per_center))
+    for start, stop in row_slices(0, rows.n, k * per_center, work):
         dists = np.empty((stop - start, k), dtype=centers.dtype)
         part.backend.distances(rows, start, stop, centers, dists, n_threads=part.n_threads)
         labels = part.labels[start:stop]

@@ -91,7 +91,7 @@ def test_candidates_measured_a_few_at_a_time_are_picked_alike(name: str, monkeyp
             backend.candidate_gains(*args, **options)
 
     picked = []
-    for work in (10**10, 2 * X.size):
+    for work in (10**10, 2 * X.size * backend.prepare(X).slowness):
         monkeypatch.setattr(slices, "WORK", work)
         rng = np.random.RandomState(0)
         picked.append(plus_plus(Counting(), backend.prepare(X), 4, rng, n_local_trials=5).tolist())

@@ -16,7 +16,7 @@ import numpy as np
 from ...backends.protocol import Array, Backend, Bounds, Floats, Indices, Labels, Rows
 from ..moving_sums import close_up
 from ..partials import Partials
-from ..slices import row_slices
+from ..slices import row_slices, work_of_row
 from .hamerly import Hamerly
 from .lloyd import Lloyd
 
@@ -121,7 +121,7 @@ class Groups(Lloyd):
         self, bounds: Bounds, centers: Array, sq_shifts: Floats, moved: Indices | None, before: Labels | None
     ) -> int:
         n_changed = 0
-        for start, stop in row_slices(0, self.rows.n, len(centers) * self.rows.d):
+        for start, stop in row_slices(0, self.rows.n, work_of_row(self.rows, len(centers), self.n_threads)):
             n_new = self.backend.nearest_with_bounds(
                 self.rows,
                 bounds,

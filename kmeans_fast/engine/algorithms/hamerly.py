@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from ...backends.protocol import Array, Backend, Floats, Indices, Labels, Rows
 from ..partials import Partials
-from ..slices import row_slices
+from ..slices import row_slices, work_of_row
 from .lloyd import Lloyd
 
 Bounds = npt.NDArray[np.float32]
@@ -62,7 +62,7 @@ class Hamerly(Lloyd):
         """The totals after the chosen rows (increasing) met the centers; the others stay where they are."""
         moved, old = self.totals.room()
         before = self.labels[chosen]
-        for start, stop in row_slices(0, len(chosen), len(centers) * self.rows.values_per_row):
+        for start, stop in row_slices(0, len(chosen), work_of_row(self.rows, len(centers), self.n_threads)):
             self.backend.two_nearest(
                 self.rows, chosen[start:stop], centers, self.labels, upper, lower, n_threads=self.n_threads
             )

@@ -10,7 +10,7 @@ from ...backends.ordered_sums import group_borders
 from ...backends.protocol import Array, Backend, Floats, Indices, Labels, Rows
 from ..moving_sums import MovingSums, close_up
 from ..partials import Partials
-from ..slices import group_runs, row_slices, steps_at_once, work_of_call
+from ..slices import group_runs, row_slices, steps_at_once, work_of_call, work_of_row
 
 INEXACT = 1000
 """What an iteration of rows that must be added up anew weighs more than another, where iterations are made at once."""
@@ -32,7 +32,7 @@ class Lloyd:
             return self.totals.begin(self._nearest_and_sum(centers))
         moved, before = self.totals.room()
         n_changed = 0
-        for start, stop in row_slices(0, self.rows.n, len(centers) * self.rows.values_per_row):
+        for start, stop in row_slices(0, self.rows.n, work_of_row(self.rows, len(centers), self.n_threads)):
             n_new = self.backend.nearest(
                 self.rows,
                 start,
@@ -72,14 +72,14 @@ class Lloyd:
         return path, made, self.totals.begin(totals)
 
     def assign(self, centers: Array) -> None:
-        for start, stop in row_slices(0, self.rows.n, len(centers) * self.rows.values_per_row):
+        for start, stop in row_slices(0, self.rows.n, work_of_row(self.rows, len(centers), self.n_threads)):
             self.backend.nearest(
                 self.rows, start, stop, centers, self.labels[start:stop], n_threads=self.n_threads
             )
 
     def _nearest_and_sum(self, centers: Array) -> Partials:
         totals = Partials.zeros(*centers.shape)
-        work_per_row = len(centers) * self.rows.values_per_row
+        work_per_row = work_of_row(self.rows, len(centers), self.n_threads)
         for run in group_runs(group_borders(self.rows.n, len(centers)), work_per_row):
             if int(run[-1] - run[0]) * work_per_row > 2 * work_of_call(work_per_row):
                 self._step_in_pieces(run, centers, totals)
@@ -97,7 +97,8 @@ class Lloyd:
 
     def _step_in_pieces(self, group: Indices, centers: Array, totals: Partials) -> None:
         """One group that is too much work for one call: labels piece by piece, then the sums of the whole group."""
-        for start, stop in row_slices(int(group[0]), int(group[1]), len(centers) * self.rows.values_per_row):
+        work_per_row = work_of_row(self.rows, len(centers), self.n_threads)
+        for start, stop in row_slices(int(group[0]), int(group[1]), work_per_row):
             totals.n_changed += self.backend.nearest(
                 self.rows, start, stop, centers, self.labels[start:stop], n_threads=self.n_threads
             )
