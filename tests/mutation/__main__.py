@@ -16,10 +16,7 @@ import time
 from pathlib import Path
 
 from ..copies import Copy
-from .mutants import ISA, MUTANTS, Mutant
-
-FILTERED = "#define NARROW_IS_BF16 1\n"
-"""The instruction set gets what only others have, so that mutants of it are noticed too."""
+from .mutants import BF16, ISA, MUTANTS, Mutant
 
 
 class Checkout(Copy):
@@ -34,13 +31,14 @@ class Checkout(Copy):
             if path.stem != f"isa_{ISA}":
                 path.unlink()
             else:
-                path.write_text(FILTERED + path.read_text(encoding="utf-8"), encoding="utf-8")
+                self.body, self.source = path, path.read_text(encoding="utf-8")
         commands = [shlex.split(line) for line in self.build().splitlines() if " -o " in line]
         self.compile = next(command for command in commands if made_of(command, f"isa_{ISA}.c"))
         self.link = next(command for command in commands if "-c" not in command and makes(command, r"_kernels\."))
 
-    def rebuild(self) -> None:
-        """The object of the instruction set, and the module that holds it."""
+    def rebuild(self, filter_of: str = BF16) -> None:
+        """The object of the instruction set, with a filter that only others have, and the module that holds it."""
+        self.body.write_text(f"#define {filter_of} 1\n{self.source}", encoding="utf-8")
         self.run(self.compile)
         self.run(self.link)
         built = self.root / self.link[self.link.index("-o") + 1]
@@ -55,7 +53,7 @@ class Checkout(Copy):
         path.write_text(text.replace(mutant.code, mutant.mutated), encoding="utf-8")
         try:
             if mutant.is_compiled:
-                self.rebuild()
+                self.rebuild(mutant.filter_of)
             return self.tests_fail(mutant)
         finally:
             path.write_text(text, encoding="utf-8")
@@ -84,11 +82,11 @@ def main(arguments: list[str]) -> int:
     chosen = [m for m in MUTANTS if not words or any(word in m.name or word in m.file for word in words)]
     if not chosen:
         sys.exit(f"no mutant has one of the words {words}")
-    survivors, needs_build = [], False
+    survivors, needs_build = [], True
     with tempfile.TemporaryDirectory() as folder:
         checkout = Checkout(options.folder or Path(folder))
-        checkout.rebuild()
-        for mutant in {(m.tests, m.chosen): m for m in chosen}.values():
+        for mutant in {(m.tests, m.chosen, m.filter_of): m for m in chosen}.values():
+            checkout.rebuild(mutant.filter_of)
             if checkout.tests_fail(mutant):
                 sys.exit(f"fail without any mutant, so they can notice none: {shlex.join(mutant.tests)}")
         print("all tests pass without mutants", flush=True)

@@ -7,6 +7,9 @@ from dataclasses import dataclass
 ISA = "baseline"
 """The one instruction set that is built."""
 
+BF16, WHOLE = "NARROW_IS_BF16", "NARROW_IS_WHOLE"
+"""What the words of its filter are, as its file would say; without either there is none for float32."""
+
 C = "kmeans_fast/kernels/c/"
 BACKENDS = "kmeans_fast/backends/"
 ENGINE = "kmeans_fast/engine/"
@@ -32,6 +35,10 @@ class Mutant:
     @property
     def is_compiled(self) -> bool:
         return self.file.startswith(C)
+
+    @property
+    def filter_of(self) -> str:
+        return WHOLE if self.file.endswith("words_whole.h") else BF16
 
     @property
     def chosen(self) -> str:

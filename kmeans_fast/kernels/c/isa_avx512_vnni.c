@@ -13,7 +13,7 @@ TARGET_BEGIN("avx2,fma,avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,prefer-vect
 #define ISA_NAME "avx512_vnni"
 #define NARROW_IS_WHOLE 1
 /* Not the intrinsic: gcc 12 copies the sum each time, and runs out of registers. */
-#define ADD_WHOLE(sum, a, b) __asm__("vpdpwssd %2, %1, %0" : "+v"(sum) : "v"(a), "v"(b))
+#define ADD_WHOLE_PRODUCTS(sum, a, b) __asm__("vpdpwssd %2, %1, %0" : "+v"(sum) : "v"(a), "v"(b))
 #include "avx512.h"
 #include "both.h"
 TARGET_END

@@ -7,8 +7,8 @@
  * tile is word[t][i] for row i, a group word[t][q] for center q, of centers with their signs turned. After the words of a
  * tile come, of each row, its norm, that of what it lost, and its unit.
  *
- * An isa_<name>.c may define NATIVE_BF16_DOT(sum, a, b), the instruction; otherwise the products are made of floats. It
- * must define ADD_WHOLE(sum, a, b) where they are whole numbers.
+ * An isa_<name>.c may define the instruction, ADD_WHOLE_PRODUCTS(sum, a, b) or NATIVE_BF16_DOT(sum, a, b); otherwise the
+ * products are made of whole numbers of 32 bits, or of floats.
  */
 typedef uint32_t words __attribute__((vector_size(VEC_BYTES)));
 

@@ -71,8 +71,13 @@ ALWAYS_INLINE narrow_sum first_sum(float half_norm)
 
 ALWAYS_INLINE narrow_sum add_products(narrow_sum sum, words a, words b)
 {
-    ADD_WHOLE(sum, a, b);
+#ifdef ADD_WHOLE_PRODUCTS
+    ADD_WHOLE_PRODUCTS(sum, a, b);
     return sum;
+#else
+    ivec_f32 lower = ((ivec_f32)(a << 16) >> 16) * ((ivec_f32)(b << 16) >> 16);
+    return sum + (words)lower + (words)(((ivec_f32)a >> 16) * ((ivec_f32)b >> 16));
+#endif
 }
 
 ALWAYS_INLINE vec_f32 score_of(narrow_sum sum, float half_norm, float unit_of_center, vec_f32 unit_of_row)
