@@ -2,8 +2,8 @@
  *
  * The includer sets ISA, VEC_BYTES (0: no vectors), and the tiles in vectors, so that they are the same for float
  * and double: POINT_VECTORS x POINT_CENTERS where lanes are points, BLOCK_TILE_ROWS x PANEL_VECTORS where they are
- * centers. With NARROW_IS_WHOLE or NARROW_IS_BF16, whole numbers or bfloat16 go before the scores of both; else float before those of
- * double (narrow.h).
+ * centers. With NARROW_IS_WHOLE or NARROW_IS_BF16, whole numbers or bfloat16 go before the scores of both; else float
+ * before those of double (narrow.h).
  */
 #include "kernels.h"
 

@@ -1,6 +1,7 @@
 /* The filter: narrower values (narrow.h) tell most rows their nearest center, about twice as fast; the others go on.
  *
- * Of rows x and centers c, shifted and scaled, it sees x^ and c^, rounded to bfloat16 or to whole numbers. By Cauchy and Schwarz
+ * Of rows x and centers c, shifted and scaled, it sees x^ and c^, rounded to bfloat16 or to whole numbers. By Cauchy and
+ * Schwarz
  *
  *     |x.c - x^.c^| <= ||x - x^|| ||c^|| + ||x|| ||c - c^|| =: E(x, c),
  *
@@ -13,8 +14,9 @@
  * r = ||x|| and C is the longest center's norm. The decider's error is as in bound_of().
  *
  * Whole numbers of 16 bits, each row's and center's of a unit of its own, lose a few 2^-16 of the norm and add up to 32 bits
- * without an error: no sum of products exceeds MOST_UNITS^2, by Cauchy and Schwarz again. To become a float, to be multiplied
- * by both units and added to half a norm takes four roundings, for which gamma_16 is ample. Their E is as above.
+ * without an error. By Cauchy and Schwarz again, no sum exceeds MOST_UNITS^2 but by what rounding adds to the norms, half a
+ * unit a feature, 1024 at MOST_FEATURES, and by the bound, 9e7 there: together less than 2^31. To become a float, to be
+ * multiplied by both units and added to half a norm takes four roundings, for which gamma_16 is ample. Their E is as above.
  *
  * Where rows and centers of float64 are rounded to float32 instead, x^ and c^ lose 2^-24 of each value, or what vanishes:
  * no more than two further links of the chain. So E = 0, and gamma_m is for roundoff 2^-24.
@@ -103,8 +105,8 @@ static void FN(pack_filter_group)(const kf_rows *rows, kf_centers *centers, ptrd
 static void FN(bind_filter)(kf_centers *centers)
 {
     kf_filter *f = &centers->filter;
-    double d = (double)centers->d, C = 0.0, m = NARROW_IS_WHOLE ? 16 * 0x1p-24 : (d + 8) * (NARROW_IS_BF16 ? 0x1p-23 : 0x1p-24), up = 1 + 0x1p-18;
-    double gamma = m / (1 - m), decider = (d + 3) * 0x1p-53, vanished = 16 * (d + 8) * (double)FLT_MIN;
+    double d = (double)centers->d, C = 0.0, up = 1 + 0x1p-18;
+    double m = roundoff_of_sum(d), gamma = m / (1 - m), decider = (d + 3) * 0x1p-53, vanished = 16 * (d + 8) * (double)FLT_MIN;
     for (ptrdiff_t j = 0; j < centers->k; j++)
         C = MAX_OF(C, f->norms[j] < 0x1p60f ? (double)f->norms[j] + 2 * (double)f->residuals[j] : INFINITY);
     f->a[0] = f->a[1] = f->a[2] = INFINITY;

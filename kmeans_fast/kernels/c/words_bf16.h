@@ -4,6 +4,9 @@
 #define FILTER_COST_f32 {0.55, 6.0}
 #define FILTER_COST_f64 {0.3, 3.5}
 
+/* Of how many roundings, times what one of them loses. */
+ALWAYS_INLINE double roundoff_of_sum(double d) { return (d + 8) * 0x1p-23; }
+
 /* The nearest bfloat16 of each finite float, ties to even, as a float whose lower half is zero. */
 ALWAYS_INLINE words to_bf16(vec_f32 a)
 {

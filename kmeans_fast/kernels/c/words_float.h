@@ -3,6 +3,9 @@
 #define BOUND_WORDS 0
 #define FILTER_COST_f64 {0.48, 2.5}
 
+/* Of how many roundings, times what one of them loses. */
+ALWAYS_INLINE double roundoff_of_sum(double d) { return (d + 8) * 0x1p-24; }
+
 ALWAYS_INLINE uint32_t turned(uint32_t word) { return word ^ 0x80000000; }
 
 static const float UP_TO_WORD = 1;

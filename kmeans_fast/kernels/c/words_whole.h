@@ -6,6 +6,10 @@
 
 /* Units: the longest row and the longest center, whose products with each other and the bound must not exceed 2^31. */
 static const float MOST_UNITS = 43000;
+static const double MOST_FEATURES = 1 << 22;
+
+/* Of how many roundings, times what one of them loses; 1 where sums may exceed 32 bits. */
+ALWAYS_INLINE double roundoff_of_sum(double d) { return d <= MOST_FEATURES ? 16 * 0x1p-24 : 1; }
 
 ALWAYS_INLINE float unit_of(float largest, float norm)
 {
