@@ -48,7 +48,7 @@ class Rows(Protocol):
     values_per_row: int
     """Stored values of a row: d, or the mean number in a matrix in CSR; at least 1."""
     slowness: int
-    """What a multiply-add costs beside one in the widest vectors: 1 for 16 values at once, 16 for one."""
+    """What a multiply-add costs beside one in vectors: 16 where there are none, else 1."""
     data_unit: float
     """A power of two; 1.0 unless max|X| is beyond 2**-480 ... 2**480, and then it brings max|X| to 1, or to 2**480."""
     weight_unit: float

@@ -110,7 +110,7 @@ class Shard:
 def assign(backend: Backend, rows: Rows, centers: Array, labels: Labels, n_threads: int) -> int:
     """Write the nearest center of every row to labels (n,); return how many changed."""
     n_changed = 0
-    for start, stop in row_slices(0, rows.n, work_of_row(rows, len(centers), n_threads)):
+    for start, stop in row_slices(0, rows.n, work_of_row(rows, len(centers))):
         n_changed += backend.nearest(rows, start, stop, centers, labels[start:stop], n_threads=n_threads)
     return n_changed
 

@@ -20,7 +20,7 @@ from ..backends.protocol import Array, Backend, Floats, Labels, Rows
 from ..engine.metrics import METRICS, Metric
 from ..engine.seeding import SEEDINGS
 from ..engine.shard import assign, inertia, inertia_of_data
-from ..engine.slices import row_slices, shared
+from ..engine.slices import row_slices
 from .callbacks import BOOKKEEPING
 
 PLAIN_TYPES = frozenset({bool, int, float, str, type(None)})
@@ -141,7 +141,7 @@ class BaseKMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
         X = self._checked(X)
         rows, centers, backend, n_threads = self._ready(X)
         out = np.empty((rows.n, len(centers)), dtype=rows.X.dtype)
-        for start, stop in row_slices(0, rows.n, shared(centers.size * rows.slowness, n_threads)):
+        for start, stop in row_slices(0, rows.n, centers.size * rows.slowness):
             backend.distances(rows, start, stop, centers, out[start:stop], n_threads=n_threads)
         # float32 rows and a float64 model are measured in float64; the answer has X's dtype.
         return self._metric.distances(out.astype(X.dtype, copy=False))

@@ -185,7 +185,7 @@ cdef class Rows:
 
     @property
     def slowness(self):
-        return max(1, 16 // self.table.vector_width)
+        return 1 if self.table.vector_width > 1 else 16
 
     @property
     def data_unit(self):

@@ -25,19 +25,14 @@ def test_slices_need_not_begin_at_groups() -> None:
     assert list(row_slices(0, 7, 10, 30, alignment=1)) == [(0, 3), (3, 6), (6, 7)]
 
 
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_calls_are_as_much_shorter_as_an_instruction_set_is_slower(dtype: str) -> None:
+def test_calls_are_shorter_where_there_are_no_vectors() -> None:
     """3200 rows of 768 features and 4000 centers took 3 s in scalar code, 0.2 s in vectors of 16 floats."""
-    rows = {isa: with_isa(isa).prepare(np.ones((10, 768), dtype)) for isa in isas_available()}
+    rows = {isa: with_isa(isa).prepare(np.ones((10, 768), np.float32)) for isa in isas_available()}
     work = {isa: work_of_row(each, 4000) for isa, each in rows.items()}
-    assert work["scalar"] == 16 * 4000 * 768
-    assert work["baseline"] * (4 if dtype == "float32" else 2) == work["scalar"]
     n_rows = {isa: next(row_slices(0, 10**6, each))[1] for isa, each in work.items()}
-    assert n_rows["scalar"] * 3_072_000 < MOST_WORK / 15
+    assert n_rows.pop("scalar") * 4000 * 768 < MOST_WORK / 15
+    assert all(3000 < n < 4096 for n in n_rows.values())
     assert work_of_call(work["scalar"]) == MOST_WORK
-    assert work_of_row(rows["scalar"], 100, 4) == 16 * 100 * 768 // 4, "four threads have as much each"
-    assert work_of_row(rows["scalar"], 4000, 4) == work["scalar"], "a call of fewer rows than a thread takes is for one"
-    assert rows["scalar"].slowness == max(each.slowness for each in rows.values())
 
 
 @pytest.mark.parametrize("work", [1, 6400, 20_000, 10**9])

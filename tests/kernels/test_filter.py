@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from kmeans_fast.backends.conditioning import condition
 from kmeans_fast.backends.decider import decide_rows
 from kmeans_fast.kernels._filter import filter_scores
 
-N, D, K = 25_000, 90, 41
+N, D, K = 25_000, 90, 49
 SOURCES = {isa: (KERNELS / "c" / f"isa_{isa}.c").read_text() for isa in ISAS}
 OF_BF16 = [isa for isa in ISAS if "#define NARROW_IS_BF16 1" in SOURCES[isa]]
 OF_WHOLE = [isa for isa in ISAS if "#define NARROW_IS_WHOLE 1" in SOURCES[isa]]
@@ -63,6 +64,20 @@ def nearly_nothing(rng: np.random.Generator) -> Data:
     return X, centers
 
 
+def as_long_as_what_may_vanish(rng: np.random.Generator) -> Data:
+    """One large value sets the scale; rows are hardly longer than what their norms allow for squares that vanish."""
+    X = around_zero(2.0**-60 * rng.uniform(0.8, 1.3, (N, D)))
+    X[0, 0] = 1
+    across = (-1.0) ** np.arange(D)
+    return X, 2.0**-49 * np.stack([across, np.ones(D), *[2 * across] * (K - 2)])
+
+
+def one_center_at_the_origin(rng: np.random.Generator) -> Data:
+    X, centers = ordinary(rng)
+    centers[0] = 0
+    return around_zero(X), centers
+
+
 def rounded_one_way(rng: np.random.Generator) -> Data:
     """Values just below the middle of two of bfloat16: what they lose points to where the centers are, or away."""
     signs = np.where(rng.random(D) < 0.5, -1.0, 1.0)
@@ -91,6 +106,8 @@ KINDS = (
     far_from_the_origin,
     of_many_scales,
     nearly_nothing,
+    as_long_as_what_may_vanish,
+    one_center_at_the_origin,
     rounded_one_way,
     rounded_one_way_to_whole,
     one_long_center,
@@ -133,6 +150,20 @@ def test_a_million_scores_lie_within_their_bounds(row: Row, dtype: str) -> None:
             shares += [0.0, float(np.nanmax(np.abs(beyond) / by_sums))]
     least = 0.95 if row.isa in COARSE else 0.02
     assert min(shares) < 0.05 and max(shares) > least, "no data here would show a bound that is too narrow"
+
+
+@every_filter
+@pytest.mark.parametrize("kind", KINDS)
+def test_no_label_is_wrong(kind: Callable[[np.random.Generator], Data], row: Row, dtype: str) -> None:
+    """Also where the nearest center is none of those that the filter names."""
+    X, centers = (a.astype(dtype) for a in kind(np.random.default_rng(2)))
+    X = np.concatenate([X[:1200], X[-800:]])
+    rows = row.open().prepare(X, copy_budget=AMPLE)
+    for _ in range(4):
+        labels = np.full(len(X), -1, dtype=np.int32)
+        row.open().nearest(rows, 0, len(X), centers, labels)
+        assert undecided_labels(X, centers, labels) == 0
+    assert rows.n_copied_bytes > 0
 
 
 @every_filter

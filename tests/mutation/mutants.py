@@ -304,6 +304,13 @@ MUTANTS = [
         FILTER,
     ),
     Mutant(
+        "norms of almost nothing fit in their units",
+        C + "words_whole.h",
+        "MOST_LOST = 4096, MOST_OF_VALUE = 32700, LEAST_UNIT = 0x1p-60f",
+        "MOST_LOST = 32767, MOST_OF_VALUE = 32700, LEAST_UNIT = 0x1p-100f",
+        FILTER,
+    ),
+    Mutant(
         "the best score may be off to either side",
         C + "filter.inc.h",
         "return 2 * UP_TO_WORD *",

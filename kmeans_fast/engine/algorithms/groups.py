@@ -121,7 +121,7 @@ class Groups(Lloyd):
         self, bounds: Bounds, centers: Array, sq_shifts: Floats, moved: Indices | None, before: Labels | None
     ) -> int:
         n_changed = 0
-        for start, stop in row_slices(0, self.rows.n, work_of_row(self.rows, len(centers), self.n_threads)):
+        for start, stop in row_slices(0, self.rows.n, work_of_row(self.rows, len(centers))):
             n_new = self.backend.nearest_with_bounds(
                 self.rows,
                 bounds,

@@ -62,7 +62,7 @@ class Hamerly(Lloyd):
         """The totals after the chosen rows (increasing) met the centers; the others stay where they are."""
         moved, old = self.totals.room()
         before = self.labels[chosen]
-        for start, stop in row_slices(0, len(chosen), work_of_row(self.rows, len(centers), self.n_threads)):
+        for start, stop in row_slices(0, len(chosen), work_of_row(self.rows, len(centers))):
             self.backend.two_nearest(
                 self.rows, chosen[start:stop], centers, self.labels, upper, lower, n_threads=self.n_threads
             )

@@ -32,7 +32,7 @@ class Lloyd:
             return self.totals.begin(self._nearest_and_sum(centers))
         moved, before = self.totals.room()
         n_changed = 0
-        for start, stop in row_slices(0, self.rows.n, work_of_row(self.rows, len(centers), self.n_threads)):
+        for start, stop in row_slices(0, self.rows.n, work_of_row(self.rows, len(centers))):
             n_new = self.backend.nearest(
                 self.rows,
                 start,
@@ -72,14 +72,14 @@ class Lloyd:
         return path, made, self.totals.begin(totals)
 
     def assign(self, centers: Array) -> None:
-        for start, stop in row_slices(0, self.rows.n, work_of_row(self.rows, len(centers), self.n_threads)):
+        for start, stop in row_slices(0, self.rows.n, work_of_row(self.rows, len(centers))):
             self.backend.nearest(
                 self.rows, start, stop, centers, self.labels[start:stop], n_threads=self.n_threads
             )
 
     def _nearest_and_sum(self, centers: Array) -> Partials:
         totals = Partials.zeros(*centers.shape)
-        work_per_row = work_of_row(self.rows, len(centers), self.n_threads)
+        work_per_row = work_of_row(self.rows, len(centers))
         for run in group_runs(group_borders(self.rows.n, len(centers)), work_per_row):
             if int(run[-1] - run[0]) * work_per_row > 2 * work_of_call(work_per_row):
                 self._step_in_pieces(run, centers, totals)
@@ -97,7 +97,7 @@ class Lloyd:
 
     def _step_in_pieces(self, group: Indices, centers: Array, totals: Partials) -> None:
         """One group that is too much work for one call: labels piece by piece, then the sums of the whole group."""
-        work_per_row = work_of_row(self.rows, len(centers), self.n_threads)
+        work_per_row = work_of_row(self.rows, len(centers))
         for start, stop in row_slices(int(group[0]), int(group[1]), work_per_row):
             totals.n_changed += self.backend.nearest(
                 self.rows, start, stop, centers, self.labels[start:stop], n_threads=self.n_threads

@@ -11,7 +11,7 @@ import numpy as np
 from ...backends.protocol import Array, Backend, Drift, Floats, Indices, Labels, Prefix as Coordinates, PrefixPlan, Rows
 from ..moving_sums import close_up
 from ..partials import Partials
-from ..slices import row_slices, shared
+from ..slices import row_slices
 from . import groups
 from .groups import Groups
 from .hamerly import Bounds, shifts_up, up
@@ -96,7 +96,7 @@ class Prefix(Groups):
             self._of_rows = np.empty(self.rows.n, dtype=np.float32), np.empty(self.rows.n, dtype=np.float32)
         upper, lower = self._of_rows
         n_changed, work, first_p = 0, 0.0, min(plan.first_p, coordinates.p)
-        for start, stop in row_slices(0, self.rows.n, shared(k * first_p * self.rows.slowness, self.n_threads)):
+        for start, stop in row_slices(0, self.rows.n, k * first_p * self.rows.slowness):
             room = (None, None) if moved is None or before is None else (moved[start:stop], before[start:stop])
             n_new = self.backend.nearest_by_prefix(
                 self.rows,

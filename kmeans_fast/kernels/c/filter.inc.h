@@ -15,8 +15,9 @@
  *
  * Whole numbers of 16 bits, each row's and center's of a unit of its own, lose a few 2^-16 of the norm and add up to 32 bits
  * without an error. By Cauchy and Schwarz again, no sum exceeds MOST_UNITS^2 but by what rounding adds to the norms, half a
- * unit a feature, 1024 at MOST_FEATURES, and by the bound, 9e7 there: together less than 2^31. To become a float, to be
- * multiplied by both units and added to half a norm takes four roundings, for which gamma_16 is ample. Their E is as above.
+ * unit a feature, 512 in all at MOST_FEATURES, and by the bound, 2 MOST_LOST halves of a norm that is rounded up by 2^-4 there:
+ * less than 1.91e9 and 1.92e8, and 2^31 is 2.147e9. To become a float, to be multiplied by both units and added to half a norm
+ * takes five roundings, for which gamma_16 is ample. Their E is as above.
  *
  * Where rows and centers of float64 are rounded to float32 instead, x^ and c^ lose 2^-24 of each value, or what vanishes:
  * no more than two further links of the chain. So E = 0, and gamma_m is for roundoff 2^-24.
@@ -194,7 +195,7 @@ static int32_t FN(nearer_of_two)(const kf_rows *rows, const kf_centers *centers,
     return to_high < to_low ? high : low;
 }
 
-/* The norms of the rows of a tile, and after them those of what they lost. */
+/* The norms of the rows of a tile; after them come those of what they lost, and their units. */
 ALWAYS_INLINE const float *FN(norms_of_tile)(const kf_filter *f, const uint32_t *tile)
 {
     return (const float *)(tile + f->n_words * WORD_ROWS);

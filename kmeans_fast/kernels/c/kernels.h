@@ -69,7 +69,7 @@ typedef struct {
     int width;          /* centers of a group; 0: there is no filter */
     ptrdiff_t n_groups, n_words;
     uint32_t *groups;   /* n_groups x n_words x width, of values with turned signs */
-    float *half_norms;  /* n_groups x width, as the next two; infinite for padding */
+    float *half_norms;  /* n_groups x width, as the next three; infinite for padding */
     float *norms, *residuals; /* of a center's narrow values, and of what they lost; rounded up */
     float *units;       /* of their whole numbers */
     float a[3];         /* what sums may have lost */

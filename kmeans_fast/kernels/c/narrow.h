@@ -2,10 +2,10 @@
  *
  * A word has FEATURES_OF_WORD values: two whole numbers of a unit of the row's or center's own (NARROW_IS_WHOLE), two of
  * bfloat16 (NARROW_IS_BF16), or a float, where the filter is for data in float64. As many features of a row meet as many of
- * a center in one lane. Word t holds feature t in its lower half and feature t + n_words in its upper one (zero where there
- * is none); the order of the terms does not matter to a sum, and so words are made without moving values between lanes. A
- * tile is word[t][i] for row i, a group word[t][q] for center q, of centers with their signs turned. After the words of a
- * tile come, of each row, its norm, that of what it lost, and its unit.
+ * a center in one lane. Of w words of features, word t holds feature t in its lower half and feature t + w in its upper
+ * one (zero where there is none); the order of the terms does not matter to a sum, and so words are made without moving
+ * values between lanes. A tile is word[t][i] for row i, a group word[t][q] for center q, of centers with their signs
+ * turned. After the words of a tile come, of each row, its norm, that of what it lost, and its unit.
  *
  * An isa_<name>.c may define the instruction, ADD_WHOLE_PRODUCTS(sum, a, b) or NATIVE_BF16_DOT(sum, a, b); otherwise the
  * products are made of whole numbers of 32 bits, or of floats.

@@ -4,16 +4,17 @@
 #define FILTER_COST_f32 {0.47, 12.0}
 #define FILTER_COST_f64 {0.29, 6.0}
 
-/* Units: the longest row and the longest center, whose products with each other and the bound must not exceed 2^31. */
-static const float MOST_UNITS = 43000;
-static const double MOST_FEATURES = 1 << 22;
+/* Units that a norm may have, and what is lost, for sums to stay below 2^31 (filter.inc.h); those of a value keep clear of
+   2^15. A smaller unit than the least would not hold what norm_of_squares allows for squares that vanish. */
+static const float MOST_UNITS = 43000, MOST_LOST = 4096, MOST_OF_VALUE = 32700, LEAST_UNIT = 0x1p-60f;
+static const double MOST_FEATURES = 1 << 20;
 
 /* Of how many roundings, times what one of them loses; 1 where sums may exceed 32 bits. */
 ALWAYS_INLINE double roundoff_of_sum(double d) { return d <= MOST_FEATURES ? 16 * 0x1p-24 : 1; }
 
 ALWAYS_INLINE float unit_of(float largest, float norm)
 {
-    return MAX_OF(MAX_OF(largest * (1 / 32700.0f), norm * (1 / MOST_UNITS)), 0x1p-100f);
+    return MAX_OF(MAX_OF(largest * (1 / MOST_OF_VALUE), norm * (1 / MOST_UNITS)), LEAST_UNIT);
 }
 
 /* n words, rounded up to whole vectors, of the floats parts; the squares of these, and of what is lost, are added to the
@@ -50,7 +51,7 @@ ALWAYS_INLINE float whole_up(float x, float unit) { return ceilf(x / unit * (1 +
 ALWAYS_INLINE uint32_t bound_word(narrow_size *size, int is_row)
 {
     float lost = whole_up(2 * size->residual, size->unit), norm = whole_up(0.5f * size->norm, size->unit);
-    if (!(lost <= 32767 && norm <= 32767)) {
+    if (!(lost <= MOST_LOST && norm <= 32767)) {
         size->residual = INFINITY;
         return 0;
     }
