@@ -60,6 +60,9 @@ PATIENCE = 1.25
 PASSES_ASKED = 8
 """In the later half of them their bounds are old: what these rows spare then is what all would."""
 
+LEAST_ASKED = 3
+"""Of these passes: where bounds do not pay in the last two, they are asked no further, for they get older."""
+
 MANY_MEASURED = 0.5
 """Share of the rows expected to be measured: with more of them, the first pass finds a bound of each group."""
 
@@ -149,15 +152,19 @@ class Groups(Lloyd):
         may_spend = self._n_plain * of_lloyd * RISK
         if self._cost_of_first(k, FIRST) > min(may_spend, later * of_lloyd):
             return False
-        self._expected, scored = self._ask_sample(centers, sq_shifts)
+        self._expected, scored = self._ask_sample(centers, sq_shifts, of_lloyd)
         of_first = self._cost_of_first(k, FIRST_BY_GROUP if self._expected > MANY_MEASURED else FIRST)
         pays = of_first <= min(may_spend, later * (of_lloyd - self._cost(k, self._expected, scored)))
         if not pays:
             self._passes_to_wait = int(PATIENCE * self._n_passes)
         return pays
 
-    def _ask_sample(self, centers: Array, sq_shifts: Floats) -> tuple[float, float]:
-        """Shares of the rows, and of pairs, that bounds would leave if centers always go as far as they went last."""
+    def _ask_sample(self, centers: Array, sq_shifts: Floats, most_cost: float) -> tuple[float, float]:
+        """Shares of the rows, and of pairs, that bounds would leave if centers always go as far as they went last.
+
+        All of them, where a pass would cost more than ``most_cost`` a row.
+        """
+        k = len(centers)
         size = min(self.rows.n, MOST_ASKED, max(FEWEST_ASKED, int(SHARE_ASKED * self.rows.n)))
         chosen = np.arange(size, dtype=np.int64) * self.rows.n // size
         sample = self.backend.part_of(self.rows, chosen, copy_budget=float(self.rows.may_copy))
@@ -165,12 +172,14 @@ class Groups(Lloyd):
             return 1.0, 1.0
         labels = np.zeros(sample.n, dtype=np.int32)
         bounds = self.backend.make_bounds(sample, centers, n_threads=self.n_threads)
-        shares = []
-        for _ in range(PASSES_ASKED):
+        shares: list[tuple[float, float]] = []
+        for n_passes in range(1, PASSES_ASKED + 1):
             self.backend.nearest_with_bounds(
                 sample, bounds, 0, sample.n, centers, sq_shifts, labels, n_threads=self.n_threads
             )
-            shares.append((bounds.n_measured / sample.n, bounds.n_scored / sample.n / len(centers)))
+            shares.append((bounds.n_measured / sample.n, bounds.n_scored / sample.n / k))
+            if n_passes >= LEAST_ASKED and sum(self._cost(k, *share) for share in shares[-2:]) > 2 * most_cost:
+                return 1.0, 1.0
         measured, scored = np.mean(shares[PASSES_ASKED // 2 :], axis=0).tolist()
         return min(1.0, self._aging * measured), min(1.0, self._aging * scored)
 
