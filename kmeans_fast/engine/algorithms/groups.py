@@ -72,6 +72,9 @@ FIRST, FIRST_BY_GROUP = 1 / 3, 2
 RISK = 1 / 5
 """What making bounds may cost, as a share of Lloyd's passes so far: the run may end before they pay."""
 
+MARGIN = 1.15
+"""What bounds are taken to cost, as a multiple of what the sample tells: they come with a first pass to make up for."""
+
 LOSSES = 2
 """Passes in a row that cost more than LOSS times Lloyd's, after which bounds are given up."""
 
@@ -154,7 +157,7 @@ class Groups(Lloyd):
             return False
         self._expected, scored = self._ask_sample(centers, sq_shifts, of_lloyd)
         of_first = self._cost_of_first(k, FIRST_BY_GROUP if self._expected > MANY_MEASURED else FIRST)
-        pays = of_first <= min(may_spend, later * (of_lloyd - self._cost(k, self._expected, scored)))
+        pays = of_first <= min(may_spend, later * (of_lloyd - MARGIN * self._cost(k, self._expected, scored)))
         if not pays:
             self._passes_to_wait = int(PATIENCE * self._n_passes)
         return pays
