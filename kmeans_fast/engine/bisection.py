@@ -15,9 +15,10 @@ import numpy.typing as npt
 
 from ..backends.ordered_sums import group_borders, ordered_sum
 from ..backends.protocol import Array, Backend, Floats, Indices, Labels, Rows
+from .algorithms.lloyd import assign
 from .loop import Iteration, iterate, settle
 from .partials import Partials
-from .shard import Shard, assign, in_data_units
+from .shard import Shard, in_data_units
 
 BETTER = 1 - 1e-6
 """A later run of a split wins if its inertia is below this share of the best."""

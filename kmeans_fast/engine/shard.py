@@ -11,8 +11,9 @@ import numpy.typing as npt
 from ..backends.ordered_sums import SUM_BLOCK, group_borders
 from ..backends.protocol import Array, Backend, Floats, Indices, Labels, Rows
 from .algorithms import ALGORITHMS
+from .algorithms.lloyd import assign
 from .partials import Partials
-from .slices import cache_slices, row_slices, work_of_row
+from .slices import cache_slices, row_slices, work_of_pair
 
 LEAST_IN_UNITS = 2.0**-900
 """Of an inertia: below it, squared distances may have vanished in the units of the data."""
@@ -107,18 +108,10 @@ class Shard:
         return totals
 
 
-def assign(backend: Backend, rows: Rows, centers: Array, labels: Labels, n_threads: int) -> int:
-    """Write the nearest center of every row to labels (n,); return how many changed."""
-    n_changed = 0
-    for start, stop in row_slices(0, rows.n, work_of_row(rows, len(centers))):
-        n_changed += backend.nearest(rows, start, stop, centers, labels[start:stop], n_threads=n_threads)
-    return n_changed
-
-
 def label_sq_dists(backend: Backend, rows: Rows, centers: Array, labels: Labels, n_threads: int) -> Floats:
     """Squared distance (n,) of each row to the center that its label names."""
     sq_dists = np.empty(rows.n)
-    for start, stop in row_slices(0, rows.n, rows.d * rows.slowness):
+    for start, stop in row_slices(0, rows.n, work_of_pair(rows)):
         part = slice(start, stop)
         backend.label_sq_dists(rows, start, stop, centers, labels[part], sq_dists[part], n_threads=n_threads)
     return sq_dists
@@ -127,7 +120,7 @@ def label_sq_dists(backend: Backend, rows: Rows, centers: Array, labels: Labels,
 def inertia(backend: Backend, rows: Rows, centers: Array, labels: Labels, n_threads: int) -> float:
     """Weighted sum of squared distances of the rows to the centers that labels (n,) name."""
     total = 0.0
-    for start, stop in row_slices(0, rows.n, rows.d * rows.slowness, alignment=SUM_BLOCK):
+    for start, stop in row_slices(0, rows.n, work_of_pair(rows), alignment=SUM_BLOCK):
         total = backend.inertia(rows, start, stop, centers, labels[start:stop], total, n_threads=n_threads)
     return total
 

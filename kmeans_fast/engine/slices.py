@@ -46,6 +46,11 @@ def work_of_row(rows: Rows, k: int) -> int:
     return k * rows.values_per_row * rows.slowness
 
 
+def work_of_pair(rows: Rows) -> int:
+    """Of a row that meets one center, feature by feature, whether it is stored so or not."""
+    return rows.d * rows.slowness
+
+
 def work_of_call(work_per_row: int) -> int:
     """Of one kernel call: WORK, or more where that is few rows.
 

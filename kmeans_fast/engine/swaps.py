@@ -17,11 +17,12 @@ import numpy as np
 
 from ..backends.ordered_sums import group_borders, ordered_sum
 from ..backends.protocol import Array, Floats, Indices, Labels, Rows, take_rows
+from .algorithms.lloyd import assign
 from .empty_clusters import keep_center
 from .loop import iterate
 from .metrics import Stored
 from .partials import Partials
-from .shard import Shard, assign, label_sq_dists
+from .shard import Shard, label_sq_dists
 from .slices import cache_slices
 
 STEPS = 12

@@ -17,10 +17,11 @@ from .._threads import resolve_n_threads, worthwhile
 from .._validation import as_kernel_array, check_weights, check_X, prepared
 from ..backends import BACKENDS, get_backend
 from ..backends.protocol import Array, Backend, Floats, Labels, Rows
+from ..engine.algorithms.lloyd import assign
 from ..engine.metrics import METRICS, Metric
 from ..engine.seeding import SEEDINGS
-from ..engine.shard import assign, inertia, inertia_of_data
-from ..engine.slices import row_slices
+from ..engine.shard import inertia, inertia_of_data
+from ..engine.slices import row_slices, work_of_pair
 from .callbacks import BOOKKEEPING
 
 PLAIN_TYPES = frozenset({bool, int, float, str, type(None)})
@@ -141,7 +142,7 @@ class BaseKMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
         X = self._checked(X)
         rows, centers, backend, n_threads = self._ready(X)
         out = np.empty((rows.n, len(centers)), dtype=rows.X.dtype)
-        for start, stop in row_slices(0, rows.n, centers.size * rows.slowness):
+        for start, stop in row_slices(0, rows.n, len(centers) * work_of_pair(rows)):
             backend.distances(rows, start, stop, centers, out[start:stop], n_threads=n_threads)
         # float32 rows and a float64 model are measured in float64; the answer has X's dtype.
         return self._metric.distances(out.astype(X.dtype, copy=False))

@@ -11,10 +11,11 @@ from typing import Any
 import numpy as np
 
 from ..backends.protocol import Array, Backend, Labels, Rows
+from ..engine.algorithms.lloyd import assign
 from ..engine.inertia import Spread, mean_variance
 from ..engine.loop import Iteration, finish, iterate
 from ..engine.metrics import METRICS, Metric
-from ..engine.shard import Shard, assign, in_data_units, inertia, inertia_of_data
+from ..engine.shard import Shard, in_data_units, inertia, inertia_of_data
 from ..engine.swaps import SwapSearch
 from .callbacks import Task
 

@@ -15,7 +15,7 @@ from ..backends import get_backend
 from ..backends.ordered_sums import group_borders, quotients
 from ..backends.protocol import Array, Backend, Floats, Indices, Labels, Rows
 from ..engine.shard import label_sq_dists
-from ..engine.slices import group_runs
+from ..engine.slices import group_runs, work_of_pair
 
 
 @dataclass
@@ -49,7 +49,7 @@ class Partition:
     def means(self) -> Floats:
         """Means of the clusters (k, d), in data_unit."""
         sums, mass = np.zeros((2, self.k, self.rows.d)), np.zeros((2, self.k))
-        for run in group_runs(group_borders(self.rows.n, self.k), self.rows.d * self.rows.slowness):
+        for run in group_runs(group_borders(self.rows.n, self.k), work_of_pair(self.rows)):
             some = self.labels[run[0] : run[-1]]
             self.backend.sum_by_label(self.rows, run, some, sums, mass, n_threads=self.n_threads)
         return quotients(sums, mass, 1.0, np.float64)

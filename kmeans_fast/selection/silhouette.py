@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from .._validation import check_rng
 from ..backends.protocol import Backend, Floats, Indices, Labels, Rows, take_rows
-from ..engine.slices import WORK, row_slices, work_of_call, work_of_row
+from ..engine.slices import WORK, row_slices, work_of_call, work_of_pair, work_of_row
 from .partition import Partition, check_cluster_count, partition
 
 Flags = npt.NDArray[np.bool_]
@@ -228,7 +228,7 @@ def simplified_silhouettes(part: Partition) -> Floats:
     check_cluster_count(part, "simplified silhouette")
     rows, k, centers = part.rows, part.k, part.centers
     silhouettes = np.empty(rows.n)
-    per_center = rows.d * rows.slowness
+    per_center = work_of_pair(rows)
     work = min(OUT_VALUES * per_center, work_of_call(k * per_center))
     for start, stop in row_slices(0, rows.n, k * per_center, work):
         dists = np.empty((stop - start, k), dtype=centers.dtype)

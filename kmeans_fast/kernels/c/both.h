@@ -14,8 +14,10 @@
 #ifndef NARROW_IS_WHOLE
 #define NARROW_IS_WHOLE 0
 #endif
-/* Of the REAL that there is. */
-#define HAS_FILTER (NARROW_IS_BF16 || NARROW_IS_WHOLE || (VEC_BYTES > 0 && !REAL_IS_FLOAT))
+/* Words of two values go before the scores of float too. */
+#define HAS_FILTER_f32 (NARROW_IS_BF16 || NARROW_IS_WHOLE)
+#define HAS_FILTER_f64 (VEC_BYTES > 0)
+#define HAS_FILTER (REAL_IS_FLOAT ? HAS_FILTER_f32 : HAS_FILTER_f64)
 
 /* Vectors of both come first: the bodies for double use those of float too. */
 #include "real_f64.h"
@@ -47,13 +49,13 @@
         .add_seed = csr_add_seed_##suffix, .sq_spread = csr_sq_spread_##suffix, .distances = csr_distances_##suffix,                                    \
     }
 
-#if NARROW_IS_BF16 || NARROW_IS_WHOLE
+#if HAS_FILTER_f32
 #define OF_FILTER_f32(function) function
 #else
 #define OF_FILTER_f32(function) NULL
 #define FILTER_COST_f32 {1.0}
 #endif
-#if VEC_BYTES > 0
+#if HAS_FILTER_f64
 #define OF_FILTER_f64(function) function
 #else
 #define OF_FILTER_f64(function) NULL

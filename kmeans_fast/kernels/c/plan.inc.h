@@ -23,26 +23,17 @@ static ptrdiff_t FN(tiles_at_once)(ptrdiff_t d, ptrdiff_t k, ptrdiff_t block_row
     return MAX_OF(1, MIN_OF(n_tiles, FN(MOST_TILES)));
 }
 
-/* Whether the filter pays: with a working copy, or where rows have to be rounded for it each time. Measured. */
-static int FN(filter_pays)(ptrdiff_t d, ptrdiff_t k, int is_copied)
-{
-    if (NARROW_IS_WHOLE && REAL_IS_FLOAT)
-        return is_copied ? d >= 24 && k * d >= 1536 : k >= 96 && k * d >= 14000;
-    if (NARROW_IS_WHOLE)
-        return is_copied ? d >= 12 && k >= 16 : d >= 32 && k >= 24 && k * d >= 2048;
-    if (REAL_IS_FLOAT)
-        return is_copied ? d >= 40 && k >= 48 : d >= 64 && k >= 40;
-    return is_copied ? d >= 12 && k >= 32 : d >= 16 && k >= 16 && k * d >= 1280;
-}
-
 static kf_shape FN(choose_shape)(const kf_rows *rows, ptrdiff_t n_rows, ptrdiff_t k)
 {
     if (n_rows <= FN(SHORT_CALL))
         return KF_DECIDE_ONLY;
     if (rows->d > FN(LONGEST_POINT) && k >= FN(FEWEST_OF_PANEL))
         return KF_LANES_ARE_CENTERS;
-    int pays = n_rows >= KF_FILTER_ROWS && FN(filter_pays)(rows->d, k, rows->words != NULL);
-    return HAS_FILTER && pays ? KF_FILTERED_POINTS : KF_LANES_ARE_POINTS;
+#if HAS_FILTER
+    if (n_rows >= KF_FILTER_ROWS && FN(filter_pays)(rows->d, k, rows->words != NULL))
+        return KF_FILTERED_POINTS;
+#endif
+    return KF_LANES_ARE_POINTS;
 }
 
 ALWAYS_INLINE int FN(are_points)(const kf_centers *centers)

@@ -4,6 +4,17 @@
 #define FILTER_COST_f32 {0.55, 6.0}
 #define FILTER_COST_f64 {0.3, 3.5}
 
+/* Whether the filter pays: with a working copy, or where rows have to be rounded for it each time. Measured. */
+ALWAYS_INLINE int filter_pays_f32(ptrdiff_t d, ptrdiff_t k, int is_copied)
+{
+    return is_copied ? d >= 40 && k >= 48 : d >= 64 && k >= 40;
+}
+
+ALWAYS_INLINE int filter_pays_f64(ptrdiff_t d, ptrdiff_t k, int is_copied)
+{
+    return is_copied ? d >= 12 && k >= 32 : d >= 16 && k >= 16 && k * d >= 1280;
+}
+
 /* Of how many roundings, times what one of them loses. */
 ALWAYS_INLINE double roundoff_of_sum(double d) { return (d + 8) * 0x1p-23; }
 
@@ -54,15 +65,7 @@ ALWAYS_INLINE narrow_size size_of_words(vec_f32 sq_norm, vec_f32 sq_residual, fl
 ALWAYS_INLINE uint32_t bound_of_row(const narrow_size *size) { return pair_up_to(size->residual, size->norm); }
 ALWAYS_INLINE uint32_t bound_of_center(const narrow_size *size) { return turned(pair_up_to(size->norm, size->residual)); }
 
-typedef vec_f32 narrow_sum;
-
-ALWAYS_INLINE narrow_sum first_sum(float half_norm) { return set_f32(half_norm); }
-
-ALWAYS_INLINE vec_f32 score_of(narrow_sum sum, float half_norm, float unit_of_center, vec_f32 unit_of_row)
-{
-    (void)half_norm, (void)unit_of_center, (void)unit_of_row;
-    return sum;
-}
+#include "words_add.h"
 
 #ifdef NATIVE_BF16_DOT
 ALWAYS_INLINE narrow_sum add_products(narrow_sum sum, words a, words b) { return (vec_f32)NATIVE_BF16_DOT(sum, a, b); }

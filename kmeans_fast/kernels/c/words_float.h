@@ -3,6 +3,12 @@
 #define BOUND_WORDS 0
 #define FILTER_COST_f64 {0.48, 2.5}
 
+/* Whether the filter pays: with a working copy, or where rows have to be rounded for it each time. Measured. */
+ALWAYS_INLINE int filter_pays_f64(ptrdiff_t d, ptrdiff_t k, int is_copied)
+{
+    return is_copied ? d >= 12 && k >= 32 : d >= 16 && k >= 16 && k * d >= 1280;
+}
+
 /* Of how many roundings, times what one of them loses. */
 ALWAYS_INLINE double roundoff_of_sum(double d) { return (d + 8) * 0x1p-24; }
 
@@ -29,14 +35,6 @@ ALWAYS_INLINE narrow_size size_of_words(vec_f32 sq_norm, vec_f32 sq_residual, fl
     return size;
 }
 
-typedef vec_f32 narrow_sum;
-
-ALWAYS_INLINE narrow_sum first_sum(float half_norm) { return set_f32(half_norm); }
-
-ALWAYS_INLINE vec_f32 score_of(narrow_sum sum, float half_norm, float unit_of_center, vec_f32 unit_of_row)
-{
-    (void)half_norm, (void)unit_of_center, (void)unit_of_row;
-    return sum;
-}
+#include "words_add.h"
 
 ALWAYS_INLINE narrow_sum add_products(narrow_sum sum, words a, words b) { return sum + (vec_f32)a * (vec_f32)b; }

@@ -4,6 +4,17 @@
 #define FILTER_COST_f32 {0.47, 12.0}
 #define FILTER_COST_f64 {0.29, 6.0}
 
+/* Whether the filter pays: with a working copy, or where rows have to be rounded for it each time. Measured. */
+ALWAYS_INLINE int filter_pays_f32(ptrdiff_t d, ptrdiff_t k, int is_copied)
+{
+    return is_copied ? d >= 24 && k * d >= 1536 : k >= 96 && k * d >= 14000;
+}
+
+ALWAYS_INLINE int filter_pays_f64(ptrdiff_t d, ptrdiff_t k, int is_copied)
+{
+    return is_copied ? d >= 12 && k >= 16 : d >= 32 && k >= 24 && k * d >= 2048;
+}
+
 /* Units that a norm may have, and what is lost, for sums to stay below 2^31 (filter.inc.h); those of a value keep clear of
    2^15. A smaller unit than the least would not hold what norm_of_squares allows for squares that vanish. */
 static const float MOST_UNITS = 43000, MOST_LOST = 4096, MOST_OF_VALUE = 32700, LEAST_UNIT = 0x1p-60f;
@@ -41,6 +52,9 @@ ALWAYS_INLINE narrow_size size_of_words(vec_f32 sq_norm, vec_f32 sq_residual, fl
     return size;
 }
 
+/* Both numbers with their signs turned; none is -32768. */
+ALWAYS_INLINE uint32_t turned(uint32_t word) { return ((0x10000 - (word & 0xffff)) & 0xffff) | (0x10000 - (word >> 16)) << 16; }
+
 static const float UP_TO_WORD = 1 + 0x1p-18f;
 
 /* x in units, rounded up to a whole number. */
@@ -57,14 +71,12 @@ ALWAYS_INLINE uint32_t bound_word(narrow_size *size, int is_row)
     }
     size->residual = 0.5f * lost * size->unit;
     size->norm = 2 * norm * size->unit;
-    return is_row ? (uint32_t)lost | (uint32_t)norm << 16 : ((uint32_t)-(int32_t)norm & 0xffff) | (uint32_t)-(int32_t)lost << 16;
+    uint32_t of_lost = (uint32_t)lost, of_norm = (uint32_t)norm;
+    return is_row ? of_lost | of_norm << 16 : turned(of_norm | of_lost << 16);
 }
 
 ALWAYS_INLINE uint32_t bound_of_row(narrow_size *size) { return bound_word(size, 1); }
 ALWAYS_INLINE uint32_t bound_of_center(narrow_size *size) { return bound_word(size, 0); }
-
-/* Both numbers with their signs turned; none is -32768. */
-ALWAYS_INLINE uint32_t turned(uint32_t word) { return ((0x10000 - (word & 0xffff)) & 0xffff) | (0x10000 - (word >> 16)) << 16; }
 
 typedef words narrow_sum;
 
