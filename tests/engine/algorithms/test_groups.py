@@ -203,8 +203,47 @@ def test_the_bounds_of_a_sample_are_asked_when_they_are_old(monkeypatch: pytest.
         steps = list(iterate(shard, X[:64].copy(), 12))
         algorithm: Any = shard.algorithm
         moves = steps[-1].new_centers.astype(float) - steps[-1].centers
-        asked.append(algorithm._ask_sample(steps[-1].new_centers, (moves**2).sum(axis=1))[1])
+        asked.append(algorithm._ask_sample(steps[-1].new_centers, (moves**2).sum(axis=1), np.inf)[1])
     assert asked[1] > 2 * asked[0]
+
+
+def test_a_sample_whose_bounds_do_not_pay_at_once_is_asked_no_further() -> None:
+    shard = shard_of(noise(3000, 32), 64, "groups", get_backend("compiled"))
+    algorithm: Any = shard.algorithm
+    n_passes = 0
+
+    class Counting:
+        """The backend of the shard, and how many passes have bounds."""
+
+        def __getattr__(self, name: str) -> Any:
+            nonlocal n_passes
+            n_passes += name == "nearest_with_bounds"
+            return getattr(shard.backend, name)
+
+    algorithm.backend = Counting()
+    centers, sq_shifts = shard.rows.X[:64].copy(), np.full(64, 0.01)
+    few = algorithm._ask_sample(centers, sq_shifts, np.inf)
+    assert n_passes == groups.PASSES_ASKED and all(0.0 < share < 1.0 for share in few)
+    cost, n_passes = algorithm._cost(64, *few), 0
+    assert algorithm._ask_sample(centers, sq_shifts, 2 * cost) == few and n_passes == groups.PASSES_ASKED
+    n_passes = 0
+    assert algorithm._ask_sample(centers, sq_shifts, 0.1 * cost) == (1.0, 1.0) and n_passes == groups.LEAST_ASKED
+
+
+def test_bounds_must_promise_more_than_lloyd_costs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a sample tells is optimistic: bounds that would only just pay are not made."""
+    monkeypatch.setattr(groups, "FEW_MOVED", 1.0)
+    monkeypatch.setattr(groups, "RISK", 1e6)
+    X = noise(3000, 32)
+    for share_of_lloyd, has_bounds in ((0.95, False), (0.8, True)):
+        shard = shard_of(X, 64, "groups", get_backend("compiled"))
+        algorithm: Any = shard.algorithm
+        monkeypatch.setattr(Groups, "_ask_sample", lambda *seen: (0.1, 0.1))
+        monkeypatch.setattr(Groups, "_cost_of_lloyd", lambda self, k: 1000.0)
+        monkeypatch.setattr(Groups, "_cost_of_first", lambda self, k, measured: 1.0)
+        monkeypatch.setattr(Groups, "_cost", lambda self, k, *shares, of=1000.0 * share_of_lloyd: of)
+        list(iterate(shard, X[:64].copy(), 3))
+        assert (algorithm._bounds is not None) is has_bounds
 
 
 def test_a_sample_that_says_no_is_asked_again_when_the_run_is_a_quarter_longer(monkeypatch: pytest.MonkeyPatch) -> None:
