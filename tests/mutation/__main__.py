@@ -73,6 +73,10 @@ def makes(command: list[str], pattern: str) -> bool:
     return re.match(pattern, Path(command[command.index("-o") + 1]).name) is not None
 
 
+def filter_of(mutant: Mutant) -> str:
+    return mutant.filter_of
+
+
 def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.mutation", description=__doc__)
     parser.add_argument("words", nargs="*", help="only mutants whose name or file has one of these words")
@@ -85,8 +89,11 @@ def main(arguments: list[str]) -> int:
     survivors, needs_build = [], True
     with tempfile.TemporaryDirectory() as folder:
         checkout = Checkout(options.folder or Path(folder))
-        for mutant in {(m.tests, m.chosen, m.filter_of): m for m in chosen}.values():
-            checkout.rebuild(mutant.filter_of)
+        built = None
+        for mutant in sorted({(m.tests, m.chosen, m.filter_of): m for m in chosen}.values(), key=filter_of):
+            if built != mutant.filter_of:
+                checkout.rebuild(mutant.filter_of)
+                built = mutant.filter_of
             if checkout.tests_fail(mutant):
                 sys.exit(f"fail without any mutant, so they can notice none: {shlex.join(mutant.tests)}")
         print("all tests pass without mutants", flush=True)
