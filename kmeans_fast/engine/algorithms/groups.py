@@ -73,7 +73,7 @@ RISK = 1 / 5
 """What making bounds may cost, as a share of Lloyd's passes so far: the run may end before they pay."""
 
 MARGIN = 1.15
-"""What bounds are taken to cost, as a multiple of what the sample tells: they come with a first pass to make up for."""
+"""What bounds are taken to cost, as a multiple of what the sample tells, which is rough."""
 
 LOSSES = 2
 """Passes in a row that cost more than LOSS times Lloyd's, after which bounds are given up."""
@@ -155,7 +155,7 @@ class Groups(Lloyd):
         may_spend = self._n_plain * of_lloyd * RISK
         if self._cost_of_first(k, FIRST) > min(may_spend, later * of_lloyd):
             return False
-        self._expected, scored = self._ask_sample(centers, sq_shifts, of_lloyd)
+        self._expected, scored = self._ask_sample(centers, sq_shifts, of_lloyd / MARGIN)
         of_first = self._cost_of_first(k, FIRST_BY_GROUP if self._expected > MANY_MEASURED else FIRST)
         pays = of_first <= min(may_spend, later * (of_lloyd - MARGIN * self._cost(k, self._expected, scored)))
         if not pays:
