@@ -13,6 +13,7 @@ import shutil
 import sys
 import tempfile
 import time
+from operator import attrgetter
 from pathlib import Path
 
 from ..copies import Copy
@@ -73,10 +74,6 @@ def makes(command: list[str], pattern: str) -> bool:
     return re.match(pattern, Path(command[command.index("-o") + 1]).name) is not None
 
 
-def filter_of(mutant: Mutant) -> str:
-    return mutant.filter_of
-
-
 def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.mutation", description=__doc__)
     parser.add_argument("words", nargs="*", help="only mutants whose name or file has one of these words")
@@ -90,7 +87,8 @@ def main(arguments: list[str]) -> int:
     with tempfile.TemporaryDirectory() as folder:
         checkout = Checkout(options.folder or Path(folder))
         built = None
-        for mutant in sorted({(m.tests, m.chosen, m.filter_of): m for m in chosen}.values(), key=filter_of):
+        different = {(m.tests, m.chosen, m.filter_of): m for m in chosen}
+        for mutant in sorted(different.values(), key=attrgetter("filter_of")):
             if built != mutant.filter_of:
                 checkout.rebuild(mutant.filter_of)
                 built = mutant.filter_of

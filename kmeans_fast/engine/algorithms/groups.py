@@ -176,12 +176,12 @@ class Groups(Lloyd):
         labels = np.zeros(sample.n, dtype=np.int32)
         bounds = self.backend.make_bounds(sample, centers, n_threads=self.n_threads)
         shares: list[tuple[float, float]] = []
-        for n_passes in range(1, PASSES_ASKED + 1):
+        for _ in range(PASSES_ASKED):
             self.backend.nearest_with_bounds(
                 sample, bounds, 0, sample.n, centers, sq_shifts, labels, n_threads=self.n_threads
             )
             shares.append((bounds.n_measured / sample.n, bounds.n_scored / sample.n / k))
-            if n_passes >= LEAST_ASKED and sum(self._cost(k, *share) for share in shares[-2:]) > 2 * most_cost:
+            if len(shares) >= LEAST_ASKED and sum(self._cost(k, *share) for share in shares[-2:]) > 2 * most_cost:
                 return 1.0, 1.0
         measured, scored = np.mean(shares[PASSES_ASKED // 2 :], axis=0).tolist()
         return min(1.0, self._aging * measured), min(1.0, self._aging * scored)

@@ -79,7 +79,7 @@ class Lloyd:
         work_per_row = work_of_row(self.rows, len(centers))
         for run in group_runs(group_borders(self.rows.n, len(centers)), work_per_row):
             if int(run[-1] - run[0]) * work_per_row > 2 * work_of_call(work_per_row):
-                self._step_in_pieces(run, work_per_row, centers, totals)
+                self._step_in_pieces(run, centers, totals)
             else:
                 totals.n_changed += self.backend.nearest_and_sum(
                     self.rows,
@@ -92,22 +92,22 @@ class Lloyd:
                 )
         return totals
 
-    def _step_in_pieces(self, group: Indices, work_per_row: int, centers: Array, totals: Partials) -> None:
+    def _step_in_pieces(self, group: Indices, centers: Array, totals: Partials) -> None:
         """One group that is too much work for one call: labels piece by piece, then the sums of the whole group."""
-        for start, stop in row_slices(int(group[0]), int(group[1]), work_per_row):
-            totals.n_changed += self.backend.nearest(
-                self.rows, start, stop, centers, self.labels[start:stop], n_threads=self.n_threads
-            )
-        labels = self.labels[group[0] : group[1]]
+        of_group = slice(int(group[0]), int(group[1]))
+        totals.n_changed += assign(self.backend, self.rows, centers, self.labels, self.n_threads, of_group)
         self.backend.sum_by_label(
-            self.rows, group, labels, totals.sum_pairs, totals.mass_pairs, n_threads=self.n_threads
+            self.rows, group, self.labels[of_group], totals.sum_pairs, totals.mass_pairs, n_threads=self.n_threads
         )
 
 
-def assign(backend: Backend, rows: Rows, centers: Array, labels: Labels, n_threads: int) -> int:
-    """Write the nearest center of every row to labels (n,); return how many changed."""
+def assign(
+    backend: Backend, rows: Rows, centers: Array, labels: Labels, n_threads: int, part: slice = slice(None)
+) -> int:
+    """Write the nearest center of every row, or of those of a part, to labels (n,); return how many changed."""
     n_changed = 0
-    for start, stop in row_slices(0, rows.n, work_of_row(rows, len(centers))):
+    first, last, _ = part.indices(rows.n)
+    for start, stop in row_slices(first, last, work_of_row(rows, len(centers))):
         n_changed += backend.nearest(rows, start, stop, centers, labels[start:stop], n_threads=n_threads)
     return n_changed
 
